@@ -122,6 +122,15 @@ def if_not_exists(statement: str) -> str:
     return statement
 
 
+def with_id(statement: str, identity: str) -> str:
+    """Return a CREATE TABLE with another id in place of its own; empty if it has none."""
+    found = words(statement)
+    for word, equals, value in zip(found, found[1:], found[2:], strict=False):
+        if word.says("ID") and equals.text == "=" and value.name is None:
+            return replace(statement, [(value, identity)])
+    return ""
+
+
 def without_id(statement: str) -> str:
     """Return a CREATE TABLE without `ID = …` among its properties."""
     found = words(statement)

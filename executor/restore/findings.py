@@ -142,7 +142,7 @@ def _counters(context: JobContext, backup: StoredBackup, selection: Selection) -
             here = live.live_tables(session, context.node.jolokia, stored, backup.taken_at[0])
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("counters", words(error)) from error
-    return counters.problems(stored, here, backup.taken_at[0])
+    return counters.problems(stored, here, backup.taken_at)
 
 
 def _roles(

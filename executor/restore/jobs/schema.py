@@ -23,11 +23,12 @@ from executor.restore.problems import sentence
 from executor.restore.proof.verdict import DIFFERENT, fit
 from executor.restore.request import read
 from executor.restore.roles import apply
-from executor.restore.schema import drop_history, live
+from executor.restore.schema import counters, drop_history, live
 from executor.restore.schema.plan import Plan, conflicts, omitted_views, plan_schema, renamed_elements
 from executor.restore.schema.selection import Selection
 from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
+from executor.restore.source.stored import StoredBackup
 from executor.restore.views import Views, find_views, too_many, why_not
 
 # A result is stored in ZooKeeper: bytes of JSON for each list.
@@ -48,7 +49,7 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         roles = repository.roles() if selection.roles else None
     created = [str(name) for name in context.load().get("created", ())]
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
-        plan = _plan(session, backup.schema, selection, frozenset(created))
+        plan = _plan(session, backup, selection, frozenset(created))
         for index, element in enumerate(plan.create):
             context.check()
             _tell(context, index, len(plan.create), str(element))
@@ -102,12 +103,15 @@ def changed_sentence(plan: Plan) -> str:
     return f"{named}{more} {verb} not as in the backup: a restore changes nothing that exists; drop {them} first"
 
 
-def _plan(session: Session, stored: Sequence[Element], selection: Selection, created: frozenset[str]) -> Plan:
+def _plan(session: Session, backup: StoredBackup, selection: Selection, created: frozenset[str]) -> Plan:
+    stored = backup.schema
     try:
         existing = live.existing(session, selection.all_targets())
         if problems := conflicts(stored, selection, existing):
             raise JobError("schema", "; ".join(problems), hopeless=True)
-        return plan_schema(stored, selection, existing, created)
+        counted = counters.counter_tables(renamed_elements(stored, selection))
+        ids = {name: counters.restored_id(own, name, backup.taken_at) for name, own in counted.items()}
+        return plan_schema(stored, selection, existing, created, ids)
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("schema", words(error)) from error
 

@@ -95,6 +95,12 @@ def test_without_id(statement: str, expected: str | None) -> None:
     assert tokenizer.without_id(statement) == (statement if expected is None else expected)
 
 
+def test_with_another_id() -> None:
+    other = "00000000-e75e-11f1-8a01-615e18057280"
+    assert tokenizer.with_id(TABLE, other) == TABLE.replace("f228ac90-e75e-11f1-8a01-615e18057280", other)
+    assert tokenizer.with_id("CREATE TABLE a.b (i int) WITH comment='ID = x'", other) == ""
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("users", '"users"'), ("Users", '"Users"'), ("a b", '"a b"'), ('q"', '"q"""'), ("table", '"table"')],

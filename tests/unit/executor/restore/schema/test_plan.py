@@ -8,6 +8,7 @@ import pytest
 
 from executor.cql import ddl
 from executor.cql.ddl import elements
+from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
 from executor.restore.schema.plan import Existing, Plan, conflicts, omitted_views, plan_schema, replication
 from executor.restore.schema.selection import Selection, select
@@ -29,9 +30,9 @@ INDEX = "CREATE INDEX users_place ON a.users (p);"
 OTHER_INDEX = "CREATE CUSTOM INDEX by_id ON a.users (id) USING 'sai';"
 USER = "CREATE TABLE a.user (\n    id int PRIMARY KEY,\n    w int\n);\nALTER TABLE a.user DROP w USING TIMESTAMP 17;"
 VIEW = "CREATE MATERIALIZED VIEW a.view AS\n    SELECT id\n    FROM a.users WHERE id IS NOT null\n    PRIMARY KEY (id);"
-TRIGGER = "CREATE TRIGGER log ON a.users USING 'mine';"
 SAI = "CREATE CUSTOM INDEX by_p ON a.users (p) USING 'sai' WITH OPTIONS = {'normalize': 'true'};"
 SAI_CLASS = "org.apache.cassandra.index.sai.StorageAttachedIndex"
+TRIGGER = "CREATE TRIGGER log ON a.users USING 'mine';"
 STORED = [KEY_SPACE, INNER, ADDRESS, FUNCTION, AGGREGATE, USER, USERS, INDEX, OTHER_INDEX, VIEW]
 TABLES = {"a": ["user", "users"]}
 BESIDE = "restore it under another name (rename), or drop it first"
@@ -164,6 +165,19 @@ def test_a_table_keeps_its_id_where_it_is_free() -> None:
     texts = {here: {str(e): e.text for e in made(of([], ["users"], {}), here).create} for here in (HERE, taken)}
     assert f"ID = {ID}" in texts[HERE]["table a.users"]
     assert "ID" not in texts[taken]["table a.users"].split("PRIMARY KEY")[1]
+
+
+def test_an_id_in_place_of_one_that_is_not_free() -> None:
+    other = "11111111-1111-51f1-8a01-615e18057280"
+    selection, name = of([], ["users"], {"a.users": "a.people"}), TableName("a", "people")
+
+    def text(*taken: str) -> str:
+        here = Existing(table_ids=frozenset(taken), data_centers=HERE.data_centers)
+        found = plan_schema(elements(STORED), selection, here, ids={name: other}).create
+        return next(element.text for element in found if element.name == "people")
+
+    assert f"ID = {other}" in text()
+    assert "ID" not in text(other).split("PRIMARY KEY")[1]
 
 
 def test_what_is_there_stays() -> None:
