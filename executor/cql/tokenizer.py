@@ -122,20 +122,35 @@ def if_not_exists(statement: str) -> str:
     return statement
 
 
-def without_id(statement: str) -> str:
-    """Return a CREATE TABLE without `ID = …` among its properties."""
+def with_id(statement: str, identity: str) -> str:
+    """Return a CREATE TABLE or VIEW with another id in place of its own; empty if it has none."""
     found = words(statement)
-    for before, word, equals, value, *after in (found[index : index + 5] for index in range(len(found) - 3)):
-        if not (word.says("ID") and equals.text == "=" and value.name is None):
-            continue
-        if before.says("AND"):
-            return statement[: before.start].rstrip() + statement[value.end :]
-        if not before.says("WITH"):
-            continue
-        if after and after[0].says("AND"):
-            return statement[: word.start] + statement[after[0].end :].lstrip()
-        return statement[: before.start].rstrip() + statement[value.end :]
-    return statement
+    at = _own_id(found)
+    return "" if at is None else replace(statement, [(found[at + 2], identity)])
+
+
+def without_id(statement: str) -> str:
+    """Return a CREATE TABLE or VIEW without `ID = …` among its properties."""
+    found = words(statement)
+    at = _own_id(found)
+    if at is None:
+        return statement
+    before, word, value = found[at - 1], found[at], found[at + 2]
+    if before.says("WITH") and at + 3 < len(found) and found[at + 3].says("AND"):
+        return statement[: word.start] + statement[found[at + 3].end :].lstrip()
+    return statement[: before.start].rstrip() + statement[value.end :]
+
+
+def _own_id(found: Sequence[Word]) -> int | None:
+    """Return the index of `ID` among the properties; the condition of a view can have an `id = …`, too."""
+    depth, begun = 0, False
+    for index, (word, equals, value) in enumerate(zip(found, found[1:], found[2:], strict=False)):
+        depth += {"(": 1, ")": -1}.get(word.text, 0)
+        # In a column's definition it follows MASKED.
+        begun = begun or (depth == 0 and word.says("WITH"))
+        if begun and word.says("ID") and equals.text == "=" and value.name is None:
+            return index
+    return None
 
 
 def parenthesis(found: Sequence[Word], start: int) -> tuple[int, int]:

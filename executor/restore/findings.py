@@ -27,7 +27,7 @@ from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch, Piece
 from executor.restore.source.chosen import plan_batches
 from executor.restore.source.stored import Repository, StoredBackup
-from executor.restore.views import Views, too_many, why_not
+from executor.restore.views import Views, find_views, too_many, why_not
 
 # The check's step for each kind of problem.
 VERSION, DIFFERENT, OBJECTS, SPACE = "version", "table", "objects", "space"
@@ -114,15 +114,22 @@ def _views(context: JobContext, backup: StoredBackup, selection: Selection) -> l
 
     There is one too if there are very many views.
     """
-    wanted = sorted(view for view, table in backup.views.items() if table in selection.targets)
     try:
-        here = Views(context.node.jolokia, context.check).find(selection.targets.values())
+        with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+            here = find_views(session, selection.targets.values())
+    except CQL_ERRORS as error:
+        raise JobError("views", words(error)) from error
+    views = sorted({*here, *(view for view, table in backup.views.items() if table in selection.targets)})
+    if not views:
+        return []
+    try:
+        Views(context.node.jolokia, context.check).attach()
     except NoAgentError as error:
-        return [Problem(VIEWS, str(wanted[0]), why_not(error))] if wanted else []
+        return [Problem(VIEWS, str(views[0]), why_not(error))]
     except JolokiaError as error:
         raise JobError("views", str(error)) from error
-    words = too_many({*wanted, *here})
-    return [Problem(VIEWS, "", words)] if words else []
+    why = too_many(views)
+    return [Problem(VIEWS, "", why)] if why else []
 
 
 def _counters(context: JobContext, backup: StoredBackup, selection: Selection) -> list[Problem]:
@@ -135,7 +142,7 @@ def _counters(context: JobContext, backup: StoredBackup, selection: Selection) -
             here = live.live_tables(session, context.node.jolokia, stored, backup.taken_at[0])
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("counters", words(error)) from error
-    return counters.problems(stored, here, backup.taken_at[0])
+    return counters.problems(stored, here, backup.taken_at)
 
 
 def _roles(

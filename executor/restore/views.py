@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from cassandra.cluster import Session
+
 from executor.cql.names import TableName
 from executor.jmx import java_agent
 from executor.jmx.jolokia import Jolokia, JolokiaError
 from executor.jobs.blocking import call_watched
 
 _BEAN = "Views"
+_OF_KEY_SPACE = "SELECT view_name, base_table_name FROM system_schema.views WHERE keyspace_name = %s"
 _ASK_SECONDS = 30.0
 # Cassandra first ends compactions, then removes files.
 _EMPTY_SECONDS = 3600.0
@@ -37,10 +40,9 @@ class Views:
     jolokia: Jolokia
     check: Callable[[], None]
 
-    def find(self, tables: Iterable[TableName]) -> list[TableName]:
-        """Return the views of these tables."""
-        found = self._ask("of", [[str(table) for table in tables]])
-        return sorted(TableName(*name.split(".", 1)) for name in found)
+    def attach(self) -> None:
+        """Load our agent, which alone can empty and build a view."""
+        java_agent.attach(self.jolokia, _BEAN)
 
     def empty(self, view: TableName) -> None:
         """Remove this node's rows of a view."""
@@ -95,6 +97,17 @@ class Views:
     def _ask(self, operation: str, arguments: list[Any]) -> Any:
         bean = java_agent.attach(self.jolokia, _BEAN)
         return self.jolokia.execute(bean, operation, arguments, _ASK_SECONDS)
+
+
+def find_views(session: Session, tables: Iterable[TableName]) -> list[TableName]:
+    """Return the materialized views of these tables."""
+    wanted = set(tables)
+    return sorted(
+        TableName(key_space, row.view_name)
+        for key_space in sorted({table.key_space for table in wanted})
+        for row in session.execute(_OF_KEY_SPACE, (key_space,))
+        if TableName(key_space, row.base_table_name) in wanted
+    )
 
 
 def too_many(views: Iterable[TableName]) -> str:

@@ -165,10 +165,13 @@ class Operator:
         created = self.run("restore-schema", self.nodes[0], operation, common)
         loading = job_parameters.choose_loading(checks, backup_nodes, names)
         own = {node: {**common, "mode": mode or loading.mode, "sources": list(loading.sources[node])} for node in names}
-        loaded = self.everywhere("restore-load", operation, own)
+        loaded = self.everywhere(
+            "restore-load", operation, {node: {**given, "views": created["views"]} for node, given in own.items()}
+        )
         built = {}
-        if created["views"]:
-            given = self.alike({**common, "views": created["views"]})
+        found = [*created["views"], *(view for result in loaded.values() for view in result.get("views", ()))]
+        if found:
+            given = self.alike({**common, "views": list(dict.fromkeys(found))})
             self.everywhere("restore-empty-views", operation, given)
             built = self.everywhere("restore-build-views", operation, given)
         meanwhile()

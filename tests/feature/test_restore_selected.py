@@ -11,14 +11,17 @@ from typing import Any
 
 import pytest
 from cassandra.cluster import NoHostAvailable
+from cassandra.concurrent import execute_concurrent_with_args
 
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import NodeManifest
 from executor.backup.jobs.questions import describe_backup
+from executor.cql.names import TableName
 from executor.jmx.jolokia import STORAGE_SERVICE
 from executor.jobs.context import JobError
 from executor.restore.proof.restored_rows import Keeper
 from executor.restore.source.batches import Batch
+from executor.restore.views import Views
 from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator, schema_of, serve_bucket
 from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.waiting import wait_for
@@ -28,7 +31,7 @@ pytestmark = pytest.mark.cassandra
 NODE = ["node-0"]
 FLUSH = "forceKeyspaceFlush(java.lang.String,[Ljava.lang.String;)"
 LOGIN = ("cassandra", "cassandra")
-ROWS = 20
+ROWS, LARGE = 20, 20_000
 _OPTIONS = {
     "authenticator": "PasswordAuthenticator",
     "authorizer": "CassandraAuthorizer",
@@ -124,6 +127,49 @@ def test_a_view_whose_table_has_newer_rows(place: Place, viewed: list[Any]) -> N
     assert (1, 500, "w") in place.rows("SELECT id, v, w FROM mv.by_v")
     place.execute("TRUNCATE mv.t")
     place.restore("mv")
+
+
+_LATER = """CREATE MATERIALIZED VIEW mv.later AS SELECT * FROM mv.t
+    WHERE w IS NOT NULL AND id IS NOT NULL PRIMARY KEY (w, id)"""
+
+
+@pytest.mark.parametrize("mode", ["import", "stream"])
+def test_a_view_that_is_made_while_rows_are_loaded(
+    place: Place, viewed: list[Any], mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cassandra builds it from the rows that are there, and no load updates a view."""
+    place.execute("TRUNCATE mv.t", "INSERT INTO mv.t (id, v, w) VALUES (-1, -1, 'w')")
+    keep = Keeper.keep
+
+    def make(keeper: Keeper, batch: Batch, staged: Path) -> None:
+        place.execute(_LATER)
+        wait_for("the view is built", lambda: place.rows("SELECT w, id FROM mv.later") == [("w", -1)])
+        keep(keeper, batch, staged)
+
+    monkeypatch.setattr(Keeper, "keep", make)
+    found = place.restore("mv", column_families=["t"], mode=mode, compare="none")
+    assert follows(place, view="mv.later")
+    assert found["load"]["node-0"]["views"] == ["mv.later"]
+    assert follows(place)
+    place.execute("DROP MATERIALIZED VIEW mv.later", "DELETE FROM mv.t WHERE id = -1")
+
+
+def test_a_view_that_is_emptied_while_it_is_built(place: Place) -> None:
+    """What a build has done before is no work that another one can leave out."""
+    place.execute(f"CREATE KEYSPACE large {_REPLICATION}", "CREATE TABLE large.t (id int PRIMARY KEY, v int)")
+    with place.node.cql(login=LOGIN) as session:
+        insert = session.prepare("INSERT INTO large.t (id, v) VALUES (?, ?)")
+        execute_concurrent_with_args(session, insert, [(number, number) for number in range(LARGE)])
+    place.execute(_VIEW.replace("mv.", "large."))
+    view = TableName("large", "by_v")
+    work = Views(place.node.jolokia, lambda: None)
+    wait_for("its build has come far", lambda: work.unbuilt([view]).get(view, LARGE) > LARGE // 4)
+    work.empty(view)
+    assert view in work.unbuilt([view])
+    work.build(view)
+    wait_for("the view is built", lambda: not work.unbuilt([view]))
+    assert len(place.rows("SELECT v FROM large.by_v")) == LARGE
+    place.execute("DROP MATERIALIZED VIEW large.by_v", "DROP KEYSPACE large")
 
 
 def test_a_view_of_a_table_beside_itself_is_left_out(place: Place, viewed: list[Any]) -> None:

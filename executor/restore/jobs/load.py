@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs import chosen, cql
+from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import Cancelled, JobContext, JobError
 from executor.restore.loading.fetcher import Fetcher
 from executor.restore.loading.loader import Loader, LoadError, cause
@@ -31,8 +33,10 @@ from executor.restore.source.batches import Batch
 from executor.restore.source.chosen import plan_batches, select_tables
 from executor.restore.source.repository import open_repository
 from executor.restore.source.stored import FetchError, Repository, StoredBackup
+from executor.restore.views import find_views, too_many
 from executor.s3.throttle import Throttle
 
+_LOG = logging.getLogger(__name__)
 IMPORT, STREAM = "import", "stream"
 # How a table was loaded, as the result reports it.
 IMPORTED, STREAMED = "imported", "streamed"
@@ -73,7 +77,29 @@ def restore_load(context: JobContext) -> Mapping[str, Any]:
             run.tidy_up()
             raise
     staging.remove()
-    return run.result({str(table): "empty" for table in selection.targets.values()})
+    tables = sorted(selection.targets.values())
+    return {**run.result({str(table): "empty" for table in tables}), **_new_views(context, tables)}
+
+
+def _new_views(context: JobContext, tables: Iterable[TableName]) -> Mapping[str, Any]:
+    """Return the views that were made since the phase Schema: Cassandra builds them without rows that came meanwhile.
+
+    What is made from now on is built from all rows of this load.
+    """
+    try:
+        wait_for_agreement(context.node.jolokia, context.wait)
+    except JobError as error:
+        _LOG.warning("views of nodes that disagree on the schema may lack rows: %s", error)
+    try:
+        with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+            here = find_views(session, tables)
+    except CQL_ERRORS as error:
+        raise JobError("views", words(error)) from error
+    known = set(map(str, context.launch.parameters.get("views") or ()))
+    found = [view for view in here if str(view) not in known]
+    if why := too_many(found):
+        raise JobError("views", why, hopeless=True)
+    return {"views": [str(view) for view in found]} if found else {}
 
 
 def _replicated_otherwise(context: JobContext, backup: StoredBackup, selection: Selection) -> frozenset[str]:

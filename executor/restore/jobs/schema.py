@@ -14,7 +14,7 @@ from executor.cql.ddl import Element
 from executor.cql.names import TableName
 from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import CqlError
-from executor.jmx.jolokia import JolokiaError
+from executor.jmx.jolokia import Jolokia, JolokiaError
 from executor.jobs import cql
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
@@ -23,12 +23,13 @@ from executor.restore.problems import sentence
 from executor.restore.proof.verdict import DIFFERENT, fit
 from executor.restore.request import read
 from executor.restore.roles import apply
-from executor.restore.schema import drop_history, live
+from executor.restore.schema import counters, drop_history, live
 from executor.restore.schema.plan import Plan, conflicts, omitted_views, plan_schema, renamed_elements
 from executor.restore.schema.selection import Selection
 from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
-from executor.restore.views import Views, too_many, why_not
+from executor.restore.source.stored import StoredBackup
+from executor.restore.views import Views, find_views, too_many, why_not
 
 # A result is stored in ZooKeeper: bytes of JSON for each list.
 _ROOM = 8_000
@@ -48,17 +49,17 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         roles = repository.roles() if selection.roles else None
     created = [str(name) for name in context.load().get("created", ())]
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
-        plan = _plan(session, backup.schema, selection, frozenset(created))
+        plan = _plan(session, backup, selection, frozenset(created))
         for index, element in enumerate(plan.create):
             context.check()
             _tell(context, index, len(plan.create), str(element))
             _create_once(context, session, element, created)
         wait_for_agreement(context.node.jolokia, context.wait)
         _refuse_pasts(session, backup.schema, selection)
+        views = restored_views(context.node.jolokia, session, selection)
     given = {} if roles is None else apply.restore(context, roles)
     refused = str(given.get("refused", ""))
     changed = changed_sentence(plan)
-    views = _views(context, selection)
     kept = [str(element) for element in plan.keep if str(element) not in created]
     return {
         "created": _listed(created),
@@ -71,14 +72,18 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
     }
 
 
-def _views(context: JobContext, selection: Selection) -> list[TableName]:
-    """Return the restored tables' views, which are rebuilt after the load."""
+def restored_views(jolokia: Jolokia, session: Session, selection: Selection) -> list[TableName]:
+    """Return the restored tables' views, which our agent rebuilds after the load. Raises JobError."""
     try:
-        found = Views(context.node.jolokia, context.check).find(selection.targets.values())
+        found = find_views(session, selection.targets.values())
+        if found:
+            Views(jolokia, lambda: None).attach()
+    except CQL_ERRORS as error:
+        raise JobError("views", words(error)) from error
     except JolokiaError as error:
         raise JobError("views", why_not(error)) from error
-    if words := too_many(found):
-        raise JobError("views", words, hopeless=True)
+    if why := too_many(found):
+        raise JobError("views", why, hopeless=True)
     return found
 
 
@@ -98,12 +103,15 @@ def changed_sentence(plan: Plan) -> str:
     return f"{named}{more} {verb} not as in the backup: a restore changes nothing that exists; drop {them} first"
 
 
-def _plan(session: Session, stored: Sequence[Element], selection: Selection, created: frozenset[str]) -> Plan:
+def _plan(session: Session, backup: StoredBackup, selection: Selection, created: frozenset[str]) -> Plan:
+    stored = backup.schema
     try:
         existing = live.existing(session, selection.all_targets())
         if problems := conflicts(stored, selection, existing):
             raise JobError("schema", "; ".join(problems), hopeless=True)
-        return plan_schema(stored, selection, existing, created)
+        counted = counters.counter_tables(renamed_elements(stored, selection))
+        ids = {name: counters.restored_id(own, name, backup.taken_at) for name, own in counted.items()}
+        return plan_schema(stored, selection, existing, created, ids)
     except (CqlError, *CQL_ERRORS) as error:
         raise JobError("schema", words(error)) from error
 

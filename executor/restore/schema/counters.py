@@ -3,11 +3,15 @@
 Cassandra keeps one part of a counter for each node that has counted, with a clock, and its value is their sum. Of two
 parts of one node the newer one wins. If a table was emptied, the newer part lacks all that was counted before. Then a
 restore adds the old parts of some nodes to the new parts of others, which is neither the old count nor the new one.
+
+A table that a restore makes under another name gets an id from which every later restore of the same backup knows it.
+As long as it has no newer write than the backup, all of its parts are the backup's, so that they can be loaded again.
 """
 
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,7 +22,7 @@ from executor.restore.schema.shape import read
 
 KIND = "counters"
 _COUNTER = frozenset({"counter", "counter static"})
-_ID = re.compile(r"\bID = ([0-9a-f-]{36})\b")
+_ID = re.compile(r"\bID = ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\b")
 
 
 @dataclass(frozen=True)
@@ -48,22 +52,39 @@ def counter_tables(wanted: Iterable[Element]) -> Mapping[TableName, str]:
     return found
 
 
-def problems(stored: Mapping[TableName, str], live: Mapping[TableName, LiveTable], taken_at: float) -> list[Problem]:
+def restored_id(identity: str, name: TableName, taken_at: tuple[float, float]) -> str:
+    """Return the id of a table that a restore makes in place of the one of the backup; empty if that one has no id.
+
+    Args:
+        identity: The id of the backup's table.
+        name: The new name.
+        taken_at: The moments of the backup's first and last snapshot, in seconds since 1970.
+    """
+    return str(uuid.uuid5(uuid.UUID(identity), f"{name} {taken_at[0]!r} {taken_at[1]!r}")) if identity else ""
+
+
+def problems(
+    stored: Mapping[TableName, str], live: Mapping[TableName, LiveTable], taken_at: tuple[float, float]
+) -> list[Problem]:  # fmt: skip
     """Return a problem for each table that has other counters than those of the backup with later counts.
 
     Args:
         stored: The ids of the backup's tables with counters, by their new names.
         live: The tables of these names on this node.
-        taken_at: The moment of the backup's first snapshot, in seconds since 1970.
+        taken_at: The moments of the backup's first and last snapshot, in seconds since 1970.
     """
     found = []
     for name, identity in sorted(stored.items()):
         here = live.get(name)
         if here is None or not here.has_data:
             continue
-        if here.id != identity:
+        if here.id == restored_id(identity, name, taken_at):
+            if here.newest is not None and here.newest <= taken_at[1]:
+                continue
+            why = "a restore made it from this backup, and it was counted on since"
+        elif here.id != identity:
             why = "it is another table than the backup's, and has counters of its own"
-        elif here.emptied_at is not None and here.emptied_at >= taken_at and here.is_written_since_emptied():
+        elif here.emptied_at is not None and here.emptied_at >= taken_at[0] and here.is_written_since_emptied():
             why = "it was truncated after the backup, and holds counts again"
         else:
             continue

@@ -98,15 +98,16 @@ def have_data(jolokia: Jolokia, tables: Iterable[TableName], seconds: float) -> 
 
 
 def live_tables(
-    session: Session, jolokia: Jolokia, wanted: Iterable[TableName], since: float
+    session: Session, jolokia: Jolokia, wanted: Mapping[TableName, str], since: float
 ) -> Mapping[TableName, LiveTable]:  # fmt: skip
     """Return those of the tables that exist, as they are on the session's node. Raises CQL_ERRORS, JobError.
 
-    The newest write is asked only of tables with data that were emptied since then (in seconds since 1970).
+    The newest write is asked only of tables with data that were emptied since then (in seconds since 1970), or that
+    have another id than the wanted one.
     """
     rows = session.execute("SELECT keyspace_name, table_name, id FROM system_schema.tables").all()
     ids: dict[TableName, UUID] = {TableName(row.keyspace_name, row.table_name): row.id for row in rows}
-    names = sorted(ids.keys() & set(wanted))
+    names = sorted(ids.keys() & wanted.keys())
     if not names:
         return {}
     emptied = session.execute("SELECT truncated_at FROM system.local").one().truncated_at or {}
@@ -117,7 +118,9 @@ def live_tables(
             name: LiveTable(str(ids[name]), data[name] is not False, _moment(emptied.get(ids[name]))) for name in names
         }
         return {
-            name: replace(table, newest=_newest(jolokia, name)) if table.has_data and _is_since(table, since) else table
+            name: replace(table, newest=_newest(jolokia, name))
+            if table.has_data and (_is_since(table, since) or table.id != wanted[name])
+            else table
             for name, table in found.items()
         }
     except JolokiaError as error:

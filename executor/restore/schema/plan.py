@@ -32,6 +32,15 @@ _INSTEAD = {
     TABLE: "restore it under another name (rename), or drop it first",
     TYPE: "restore the tables that use it into another keyspace (rename), or drop it and them first",
 }
+# Cassandra keeps the name of an index's class as it was given.
+_INDEX_CLASSES = {
+    f"'{name.lower()}'": full
+    for names, full in (
+        (("sai", "StorageAttachedIndex"), "org.apache.cassandra.index.sai.StorageAttachedIndex"),
+        (("SASIIndex",), "org.apache.cassandra.index.sasi.SASIIndex"),
+    )
+    for name in (*names, full)
+}
 # The longest index name that a restore gives. It is part of file names, which have at most 255 bytes.
 _INDEX_LENGTH = 128
 
@@ -62,7 +71,11 @@ class Plan:
 
 
 def plan_schema(
-    stored: Sequence[Element], selection: Selection, existing: Existing, created: frozenset[str] = frozenset()
+    stored: Sequence[Element],
+    selection: Selection,
+    existing: Existing,
+    created: frozenset[str] = frozenset(),
+    ids: Mapping[TableName, str] | None = None,
 ) -> Plan:
     """Return the plan for the selected tables, under their new names.
 
@@ -71,6 +84,7 @@ def plan_schema(
         selection: The selected tables.
         existing: The cluster's schema.
         created: The elements that an earlier attempt of the same restore has created.
+        ids: The ids of tables that cannot keep their own, by their new names; Cassandra chooses those of the others.
     """
     create: list[Element] = []
     keep: list[Element] = []
@@ -87,7 +101,7 @@ def plan_schema(
             continue
         else:
             there.add(element.identity)
-            create.append(_with_free_id(element, selection, existing.table_ids))
+            create.append(_with_free_id(element, selection, existing.table_ids, ids or {}))
     return Plan(tuple(create), tuple(keep), tuple(changed))
 
 
@@ -95,13 +109,14 @@ def _meaning(element: Element) -> tuple[str, ...]:
     """Return the words of a statement that make an element another one; none for elements of other kinds."""
     if element.kind not in _WITHOUT_DATA:
         return ()
-    found = tuple(word.text if word.name is None else word.name for word in words(element.text))
-    if element.kind != VIEW:
-        return found
-    # A view of all columns gets new ones of its table, and its options concern no row.
-    begin = next((index for index, word in enumerate(found) if word == "where"), 0)
-    end = next((index for index in range(begin, len(found)) if found[index] == "with"), len(found))
-    return found[begin:end]
+    found = words(element.text)
+    if element.kind == VIEW:
+        # Its options concern no row.
+        begin = next((index for index, word in enumerate(found) if word.says("SELECT")), 0)
+        end = next((index for index in range(begin, len(found)) if found[index].says("WITH")), len(found))
+        found = found[begin:end]
+    texts = tuple(word.text if word.name is None else word.name for word in found)
+    return tuple(_INDEX_CLASSES.get(text.lower(), text) for text in texts) if element.kind == INDEX else texts
 
 
 def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created: frozenset[str]) -> bool:
@@ -110,13 +125,19 @@ def _has_own_past(columns: Element, tables: Container[tuple[str, str]], created:
     return (columns.key_space, columns.table) in tables and str(table) not in created
 
 
-def _with_free_id(element: Element, selection: Selection, taken: frozenset[str]) -> Element:
+def _with_free_id(
+    element: Element, selection: Selection, taken: frozenset[str], ids: Mapping[TableName, str]
+) -> Element:  # fmt: skip
     if element.kind not in (TABLE, VIEW):
         return element
     # A view never keeps its id: its rows are rebuilt, and writes to the old view must not reach it.
-    moved = TableName(element.key_space, element.name) not in selection.targets
+    name = TableName(element.key_space, element.name)
     used = any(word.text.lower() in taken for word in words(element.text) if word.name is None)
-    return replace(element, text=tokenizer.without_id(element.text)) if used or moved else element
+    if not used and name in selection.targets:
+        return element
+    given = ids.get(name, "")
+    text = element.text if given and given not in taken else ""
+    return replace(element, text=tokenizer.with_id(text, given) or tokenizer.without_id(element.text))
 
 
 def renamed_elements(stored: Sequence[Element], selection: Selection) -> Iterator[Element]:

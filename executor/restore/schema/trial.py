@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from cassandra.cluster import Session
@@ -61,9 +61,10 @@ def verdict(create: Sequence[Element], answers: Sequence[str]) -> Trial:
     """Return the meaning of Cassandra's answers, without problems that only follow from others."""
     failed = {element.identity for element, words in zip(create, answers, strict=True) if words}
     problems, untried = list[Problem](), list[str]()
+    refused = [element for element in create if element.kind == FUNCTION and element.identity in failed]
     for element, words in zip(create, answers, strict=True):
         owners = {(KEY_SPACE, element.key_space, ""), (TABLE, element.key_space, element.table)} - {element.identity}
-        if not words or (owners & failed and _MISSING in words):
+        if not words or ((owners & failed or _uses(element, refused)) and _MISSING in words):
             continue
         if words.startswith(_UNTRIED):
             untried.append(f"{element} ({words.removeprefix(_UNTRIED)})")
@@ -73,29 +74,26 @@ def verdict(create: Sequence[Element], answers: Sequence[str]) -> Trial:
     return Trial(tuple(problems), why)
 
 
+def _uses(element: Element, functions: Iterable[Element]) -> bool:
+    """Return whether an aggregate uses one of the functions."""
+    names = {word.name for word in tokenizer.words(element.text)} if element.kind == AGGREGATE else set()
+    return any(found.key_space == element.key_space and _plain(found) in names for found in functions)
+
+
 def _answers(jolokia: Jolokia, role: str, create: Sequence[Element]) -> list[str]:
     mbean = java_agent.attach(jolokia, TRIAL)
     statements = [tokenizer.if_not_exists(element.text) for element in create]
     tables = [f"{element.key_space}.{element.table}" if element.table else "" for element in create]
     functions = {(e.key_space, _plain(e)) for e in create if e.kind == FUNCTION}
-    applied = [applicable(element, statement, functions) for element, statement in zip(create, statements, strict=True)]
+    applied = [applicable(statement, functions) for statement in statements]
     found = jolokia.execute(mbean, "attempt", [role, statements, applied, tables], _SECONDS)
     if not isinstance(found, list) or len(found) != len(create):
         raise JolokiaError(f"{TRIAL} answers {found!r:.100} to {len(create)} statements")
     return [str(words) for words in found]
 
 
-def applicable(element: Element, statement: str, functions: Collection[tuple[str, str]]) -> str:
-    """Return the part of a statement that Cassandra can apply while these functions do not exist; empty for none."""
-    if element.kind == AGGREGATE:
-        names = {word.name for word in tokenizer.words(statement)}
-        return (
-            "" if any(key_space == element.key_space and name in names for key_space, name in functions) else statement
-        )
-    return _without_masks(statement, functions)
-
-
-def _without_masks(statement: str, functions: Collection[tuple[str, str]]) -> str:
+def applicable(statement: str, functions: Collection[tuple[str, str]]) -> str:
+    """Return the part of a statement that Cassandra can apply while these functions do not exist: without masks."""
     found = tokenizer.words(statement)
     changes: list[tuple[Word, str]] = []
     for index, word in enumerate(found[:-4]):

@@ -16,7 +16,7 @@ from scheduler.core.maintenance.snapshots import (
 )
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.operation import OperationRecord
-from scheduler.core.state.operation_kinds import CLUSTER, KINDS
+from scheduler.core.state.operation_kinds import CLUSTER, KINDS, VIEWS
 from scheduler.core.state.operation_steps import steps
 
 Json = Mapping[str, Any]
@@ -180,13 +180,24 @@ def _restore_check(state: ClusterState, operation: OperationRecord, node: str) -
 
 
 def _restore_load(state: ClusterState, operation: OperationRecord, node: str) -> Json:
+    views = _views(state, operation, "Schema")
+    return {**_restore_digest(state, operation, node), **({"views": views} if views else {})}
+
+
+def _restore_digest(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     chosen = choose_loading(results(state, operation, "Check"), _backup_nodes(operation), operation.nodes)
     return {**_restore(state, operation, node), "mode": chosen.mode, "sources": list(chosen.sources[node])}
 
 
 def _restore_views(state: ClusterState, operation: OperationRecord, node: str) -> Json:
-    views = results(state, operation, "Schema")[CLUSTER].get("views", ())
-    return {**_restore(state, operation, node), "views": list(views)}
+    return {**_restore(state, operation, node), "views": _views(state, operation, *VIEWS.phases)}
+
+
+def _views(state: ClusterState, operation: OperationRecord, *phases: str) -> list[str]:
+    """Return the views in the results of some phases, each once."""
+    found = (view for phase in phases for result in results(state, operation, phase).values()
+             for view in result.get(VIEWS.field, ()))  # fmt: skip
+    return list(dict.fromkeys(found))
 
 
 def _restore_compare(state: ClusterState, operation: OperationRecord, node: str) -> Json:
@@ -216,7 +227,7 @@ _BUILDERS: Mapping[str, Callable[[ClusterState, OperationRecord, str], Json]] = 
     "restore-load": _restore_load,
     "restore-empty-views": _restore_views,
     "restore-build-views": _restore_views,
-    "restore-digest": _restore_load,
+    "restore-digest": _restore_digest,
     "restore-compare": _restore_compare,
 }
 

@@ -10,13 +10,25 @@ CLUSTER = "cluster"
 
 
 @dataclass(frozen=True)
+class Needs:
+    """A condition: any step of the phase `begun` has begun, and a result of any of the `phases` has a value in `field`.
+
+    All of them are earlier phases.
+    """
+
+    phases: tuple[str, ...]
+    field: str
+    begun: str
+
+
+@dataclass(frozen=True)
 class PhaseKind:
     """A phase: a step for each node of the operation, or (`once`) a single one on any of them.
 
     `job` is the executor's. `at_once` is the number of steps that can run side by side: a number, ALL_AT_ONCE, or the
     name of the request's field with the number. A phase with `always` also runs when the operation is stopped, on the
-    nodes where a phase before it has begun. `needs` names an earlier phase and a field of its result: without a value
-    there the phase has no steps. With `of_members` the step of a node that has left the ring is skipped.
+    nodes where a phase before it has begun. Without what it `needs` the phase has no steps. With `of_members` the step
+    of a node that has left the ring is skipped.
     """
 
     name: str
@@ -24,7 +36,7 @@ class PhaseKind:
     once: bool = False
     at_once: int | str = 1
     always: bool = False
-    needs: tuple[str, str] | None = None
+    needs: Needs | None = None
     of_members: bool = False
 
 
@@ -50,7 +62,8 @@ def _everywhere(name: str, title: str, resumable: bool = False) -> Kind:
 DECOMMISSION = "decommission"
 AUTHENTICATION = "authentication"
 ROTATION = "rotation"
-_VIEWS = ("Schema", "views")
+# The views that Schema finds, and those that are made while Load runs.
+VIEWS = Needs(("Schema", "Load"), "views", begun="Load")
 
 _KINDS = (
     _everywhere("cleanup", "Cleanup", resumable=True),
@@ -82,9 +95,9 @@ _KINDS = (
             PhaseKind("Schema", "restore-schema", once=True),
             PhaseKind("Load", "restore-load", at_once="parallelism"),
             # Before the first node builds a view, all nodes empty theirs, since each sends the others what it builds.
-            # Emptied views are built also when the restore is stopped.
-            PhaseKind("Empty Views", "restore-empty-views", at_once=ALL_AT_ONCE, needs=_VIEWS),
-            PhaseKind("Build Views", "restore-build-views", at_once=ALL_AT_ONCE, always=True, needs=_VIEWS),
+            # A restore that is stopped has loaded rows too, and can have emptied views.
+            PhaseKind("Empty Views", "restore-empty-views", at_once=ALL_AT_ONCE, always=True, needs=VIEWS),
+            PhaseKind("Build Views", "restore-build-views", at_once=ALL_AT_ONCE, always=True, needs=VIEWS),
             PhaseKind("Digest", "restore-digest", at_once="parallelism"),
             PhaseKind("Compare", "restore-compare", once=True),
         ),

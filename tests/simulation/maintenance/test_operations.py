@@ -148,6 +148,35 @@ def test_a_restore_that_is_stopped_builds_what_it_has_emptied() -> None:
     assert not [name for name in world.mesos.jobs.begun if "compare" in name]
 
 
+@pytest.mark.parametrize("known", [[], ["shop.by_name"]])
+def test_views_that_are_made_while_a_node_loads_are_built_too(known: list[str]) -> None:
+    world = play(UP)
+    world.mesos.jobs.views = known
+    world.mesos.jobs.new_views = {"node-1": ["shop.by_age"], "node-2": ["shop.by_place"]}
+    play([Send.command(begin("restore")), Send.until_complete("restore")], world)
+    begun = [name for name in world.mesos.jobs.begun if "views" in name]
+    assert (len(begun), len(world.mesos.jobs.emptied)) == (6, 3)
+    assert world.mesos.jobs.violations == []
+
+
+@pytest.mark.parametrize(
+    ("held", "views"),
+    [
+        pytest.param("restore-load-node-1", 6, id="rows can be loaded"),
+        pytest.param("restore-schema-node-0", 0, id="nothing is loaded"),
+    ],
+)
+def test_a_restore_that_is_stopped_builds_views_of_what_it_has_loaded(held: str, views: int) -> None:
+    world = play(UP)
+    world.mesos.jobs.views = ["shop.by_name"]
+    world.mesos.jobs.held.add(held)
+    play([Send.command(begin("restore")), Send.until_running(held)], world)
+    world.mesos.jobs.held.clear()
+    play([Send.command(StopOperation("restore")), Send.until_ended("restore")], world)
+    assert len([name for name in world.mesos.jobs.begun if "views" in name]) == views
+    assert world.mesos.jobs.violations == []
+
+
 def test_a_restore_that_differs_is_done_and_holds_nothing_up() -> None:
     world = play(UP)
     world.mesos.jobs.verdict = "different"

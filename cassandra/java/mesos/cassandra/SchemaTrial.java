@@ -45,11 +45,11 @@ final class SchemaTrial {
          * Returns Cassandra's refusal of each statement of a role; empty if it would accept it, and `untried: ` with
          * the reason if that cannot be decided. After a refused statement, the next ones see the schema without it.
          *
-         * Cassandra looks up user-defined functions in the real schema alone. If a statement needs one that does not
-         * exist yet, another statement without it is applied in its place, or none.
+         * Cassandra looks up masking functions in the real schema alone. If a statement needs one that does not exist
+         * yet, another statement without it is applied in its place.
          *
          * @param role the role that sends the statements; ignored if clients do not log in
-         * @param applied for each statement the one to apply to the copy, mostly the same; empty for none
+         * @param applied for each statement the one to apply to the copy, mostly the same
          * @param tables for each statement the table that it concerns, as `keyspace.table`; empty for none
          */
         List<String> attempt(String role, String[] statements, String[] applied, String[] tables) throws Exception;
@@ -88,8 +88,7 @@ final class SchemaTrial {
     private String words(String text, String applied, String table) {
         try {
             check(QueryProcessor.getStatement(text, client), table);
-            if (!applied.isEmpty())
-                apply(QueryProcessor.getStatement(applied, client), table);
+            apply(QueryProcessor.getStatement(applied, client), table);
             return "";
         } catch (CassandraException error) {
             return String.valueOf(error.getMessage());

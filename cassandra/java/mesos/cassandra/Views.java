@@ -1,7 +1,6 @@
 package mesos.cassandra;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.lang.reflect.Method;
 import javax.management.StandardMBean;
 import org.apache.cassandra.db.ColumnFamilyStore;
 import org.apache.cassandra.db.Keyspace;
@@ -9,7 +8,6 @@ import org.apache.cassandra.db.SystemKeyspace;
 import org.apache.cassandra.db.view.View;
 import org.apache.cassandra.schema.Schema;
 import org.apache.cassandra.schema.TableMetadata;
-import org.apache.cassandra.schema.ViewMetadata;
 
 /**
  * Rebuilds materialized views after a load of files into their tables. An import or a stream bypasses the writes that
@@ -18,14 +16,12 @@ import org.apache.cassandra.schema.ViewMetadata;
 final class Views {
     /** The operations of the MBean. For a view that does not exist, they do nothing and return `false`. */
     public interface Management {
-        /** Returns the views of these tables, all as `keyspace.name`. */
-        List<String> of(String[] tables);
-
         /**
-         * Removes this node's rows of a view and marks it as not built, so that Cassandra builds it at its next start
+         * Ends a build that runs here, which would otherwise report the view as built without the rows that it sent
+         * before. Removes this node's rows of a view and marks it as not built, so that Cassandra builds it at its next start
          * at the latest. Rows that other nodes build into it are removed, too: empty all nodes first, then build.
          */
-        boolean empty(String keyspace, String view);
+        boolean empty(String keyspace, String view) throws Exception;
 
         /** Begins or continues to build a view from this node's rows of its table; does nothing if it is built. */
         boolean build(String keyspace, String view);
@@ -50,23 +46,14 @@ final class Views {
 
     private static final class Building implements Management {
         @Override
-        public List<String> of(String[] tables) {
-            List<String> found = new ArrayList<>();
-            for (String name : tables) {
-                int dot = name.indexOf('.');
-                String keyspace = name.substring(0, dot);
-                if (Schema.instance.getTableMetadata(keyspace, name.substring(dot + 1)) == null)
-                    continue;
-                for (ViewMetadata view : View.findAll(keyspace, name.substring(dot + 1)))
-                    found.add(keyspace + "." + view.name());
-            }
-            return found;
-        }
-
-        @Override
-        public boolean empty(String keyspace, String view) {
-            if (find(keyspace, view) == null)
+        public boolean empty(String keyspace, String view) throws Exception {
+            View found = find(keyspace, view);
+            if (found == null)
                 return false;
+            // TableViews.stopBuild, which is public, would end the builds of the table's other views, too.
+            Method stop = View.class.getDeclaredMethod("stopBuild");
+            stop.setAccessible(true);
+            stop.invoke(found);
             SystemKeyspace.setViewRemoved(keyspace, view);
             // Its rows follow from the table's, so that a snapshot of them is useless.
             ColumnFamilyStore.getIfExists(keyspace, view).truncateBlockingWithoutSnapshot();

@@ -73,6 +73,12 @@ def test_if_not_exists(statement: str, expected: str) -> None:
     assert tokenizer.if_not_exists(statement) == expected
 
 
+UUID = "00000000-e75e-11f1-8a01-615e18057280"
+FILTERED = (
+    f"CREATE MATERIALIZED VIEW a.v AS SELECT * FROM a.b WHERE k IS NOT NULL AND id = {UUID} AND n = 3 PRIMARY KEY (k)"
+)
+
+
 @pytest.mark.parametrize(
     ("statement", "expected"),
     [
@@ -89,10 +95,20 @@ def test_if_not_exists(statement: str, expected: str) -> None:
         ),
         pytest.param("CREATE TABLE a.b (id int)", "CREATE TABLE a.b (id int)", id="none"),
         pytest.param("CREATE TABLE a.b (i int) WITH comment='ID = x'", None, id="in a text"),
+        pytest.param(
+            f"{FILTERED} WITH ID = {UUID}\n    AND comment = ''", f"{FILTERED} WITH comment = ''", id="a view"
+        ),
+        pytest.param(FILTERED, None, id="a condition alone"),
     ],
 )
 def test_without_id(statement: str, expected: str | None) -> None:
     assert tokenizer.without_id(statement) == (statement if expected is None else expected)
+
+
+def test_with_another_id() -> None:
+    assert tokenizer.with_id(TABLE, UUID) == TABLE.replace("f228ac90-e75e-11f1-8a01-615e18057280", UUID)
+    for statement in ("CREATE TABLE a.b (i int) WITH comment='ID = x'", FILTERED):
+        assert tokenizer.with_id(statement, UUID) == ""
 
 
 @pytest.mark.parametrize(

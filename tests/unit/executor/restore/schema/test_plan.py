@@ -8,6 +8,7 @@ import pytest
 
 from executor.cql import ddl
 from executor.cql.ddl import elements
+from executor.cql.names import TableName
 from executor.cql.tokenizer import CqlError
 from executor.restore.schema.plan import Existing, Plan, conflicts, omitted_views, plan_schema, replication
 from executor.restore.schema.selection import Selection, select
@@ -29,6 +30,8 @@ INDEX = "CREATE INDEX users_place ON a.users (p);"
 OTHER_INDEX = "CREATE CUSTOM INDEX by_id ON a.users (id) USING 'sai';"
 USER = "CREATE TABLE a.user (\n    id int PRIMARY KEY,\n    w int\n);\nALTER TABLE a.user DROP w USING TIMESTAMP 17;"
 VIEW = "CREATE MATERIALIZED VIEW a.view AS\n    SELECT id\n    FROM a.users WHERE id IS NOT null\n    PRIMARY KEY (id);"
+SAI = "CREATE CUSTOM INDEX by_p ON a.users (p) USING 'sai' WITH OPTIONS = {'normalize': 'true'};"
+SAI_CLASS = "org.apache.cassandra.index.sai.StorageAttachedIndex"
 TRIGGER = "CREATE TRIGGER log ON a.users USING 'mine';"
 STORED = [KEY_SPACE, INNER, ADDRESS, FUNCTION, AGGREGATE, USER, USERS, INDEX, OTHER_INDEX, VIEW]
 TABLES = {"a": ["user", "users"]}
@@ -164,6 +167,19 @@ def test_a_table_keeps_its_id_where_it_is_free() -> None:
     assert "ID" not in texts[taken]["table a.users"].split("PRIMARY KEY")[1]
 
 
+def test_an_id_in_place_of_one_that_is_not_free() -> None:
+    other = "11111111-1111-51f1-8a01-615e18057280"
+    selection, name = of([], ["users"], {"a.users": "a.people"}), TableName("a", "people")
+
+    def text(*taken: str) -> str:
+        here = Existing(table_ids=frozenset(taken), data_centers=HERE.data_centers)
+        found = plan_schema(elements(STORED), selection, here, ids={name: other}).create
+        return next(element.text for element in found if element.name == "people")
+
+    assert f"ID = {other}" in text()
+    assert "ID" not in text(other).split("PRIMARY KEY")[1]
+
+
 def test_what_is_there_stays() -> None:
     existing = Existing(elements([KEY_SPACE, INNER, USER, INDEX]), frozenset(), HERE.data_centers)
     result = made(of([], [], {}), existing)
@@ -184,7 +200,12 @@ def test_what_is_there_stays() -> None:
         pytest.param(FUNCTION, FUNCTION.replace("x int", "z int"), ["function a.plus(int,int)"], id="another argument"),
         pytest.param(AGGREGATE, AGGREGATE.replace("plus", "minus"), ["aggregate a.total(int)"], id="aggregate"),
         pytest.param(INDEX, INDEX.replace("(p)", "(full(p))"), ["index a.users_place"], id="another target"),
-        pytest.param(VIEW, VIEW.replace("SELECT id", "SELECT id, p"), [], id="a view with a column of since"),
+        pytest.param(SAI, SAI.replace("'sai'", f"'{SAI_CLASS}'"), [], id="another name of the class"),
+        pytest.param(SAI, SAI.replace("'sai'", "'StorageAttachedIndex'"), [], id="its short name"),
+        pytest.param(SAI, SAI.replace("'sai'", "'own.Index'"), ["index a.by_p"], id="another class"),
+        pytest.param(SAI, SAI.replace("true", "false"), ["index a.by_p"], id="another option"),
+        pytest.param(VIEW, VIEW.replace(");", ") WITH comment = 'x';"), [], id="another option of a view"),
+        pytest.param(VIEW, VIEW.replace("SELECT id", "SELECT id, p"), ["view a.view"], id="more columns of a view"),
         pytest.param(VIEW, VIEW.replace("id IS NOT null", "id = 3"), ["view a.view"], id="another condition"),
         pytest.param(TRIGGER, TRIGGER.replace("mine", "other"), ["trigger a.log"], id="another trigger"),
         pytest.param(INNER, INNER.replace("n int", "n int, m int"), [], id="a type with a field of since"),

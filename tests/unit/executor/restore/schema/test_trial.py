@@ -23,14 +23,12 @@ ALL = elements([KEY_SPACE, FUNCTION, AGGREGATE, TABLE, INDEX, SASI, VIEW])
         pytest.param(TABLE, {("k", "hide")}, TABLE.replace("MASKED WITH k.hide('a', 2)", ""), id="its mask is not yet"),
         pytest.param(TABLE, {("k", "other"), ("l", "hide")}, TABLE, id="its mask is there"),
         pytest.param(TABLE.replace("k.hide", "mask_inner"), {("k", "mask_inner")}, None, id="a mask of Cassandra's"),
-        pytest.param(AGGREGATE, {("k", "plus")}, "", id="its function is not yet"),
-        pytest.param(AGGREGATE, {("k", "hide")}, AGGREGATE, id="its function is there"),
+        pytest.param(AGGREGATE, {("k", "plus")}, AGGREGATE, id="an aggregate whose function is not yet"),
         pytest.param(FUNCTION, {("k", "hide")}, FUNCTION, id="a function"),
     ],
 )
 def test_what_is_applied(statement: str, functions: set[tuple[str, str]], expected: str | None) -> None:
-    (element,) = elements([statement])
-    found = trial.applicable(element, statement, functions)
+    found = trial.applicable(statement, functions)
     assert "".join(found.split()) == "".join((statement if expected is None else expected).split())
 
 
@@ -53,6 +51,13 @@ def test_what_follows_from_another_refusal_is_not_told(refused: dict[str, str], 
     assert [problem.where for problem in found.problems] == told
     assert all(not problem.why.endswith(".") for problem in found.problems)
     assert bool(found.untried) is ("table k.t (why)" in found.untried) is ("untried" in str(refused))
+
+
+@pytest.mark.parametrize(("answer", "told"), [("no", "function k.plus(text)"), ("", "aggregate k.total(int)")])
+def test_an_aggregate_of_a_function_that_is_refused(answer: str, told: str) -> None:
+    create = elements([KEY_SPACE, FUNCTION.replace("hide", "plus"), AGGREGATE])
+    found = trial.verdict(create, ["", answer, "State function k.plus(int,int) doesn't exist"])
+    assert [problem.where for problem in found.problems] == [told]
 
 
 @pytest.mark.parametrize(
