@@ -40,7 +40,10 @@ class Keeper:
 
     def keep_in_background(self, pid: int) -> None:
         """Run `keep` on a thread of its own."""
-        threading.Thread(target=self.keep, args=(pid,), name="start cache", daemon=True).start()
+        try:
+            threading.Thread(target=self.keep, args=(pid,), name="start cache", daemon=True).start()
+        except RuntimeError as error:
+            _LOG.warning("start cache not updated: %s", error)
 
     def note_crash(self, code: int) -> None:
         """Refuse the archive if Cassandra crashed with this code before it served: the archive can be the cause."""

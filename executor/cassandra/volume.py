@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ from pathlib import Path
 DIRECTORIES = ("data", "commitlog", "saved_caches", "hints", "cdc_raw", "maintenance")
 LOCK_FILE = "cassandra.lock"
 
+_LOG = logging.getLogger(__name__)
 _POLL = 0.1
 _OF_OTHERS = 0o027
 
@@ -55,10 +57,16 @@ class VolumeLock:
     descriptor: int
 
     def record(self, holder: Holder) -> None:
-        """Write the holder of the lock into the file, for the message of a process that waits for it."""
+        """Write the holder of the lock into the file, for the message of a process that waits for it.
+
+        A full disk is no reason to end a Cassandra that runs by now: the lock holds without the text.
+        """
         text = json.dumps({"cassandra": vars(holder.cassandra), "executor": vars(holder.executor)})
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, text.encode(), 0)
+        try:
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, text.encode(), 0)
+        except OSError as error:
+            _LOG.warning("the holder of the volume's lock cannot be written: %s", error)
 
     def close(self) -> None:
         """Close the file; the lock is free once no process has it open."""

@@ -80,7 +80,7 @@ def interpret(values: Mapping[Attribute, Any], address: str, disk_bytes: int | N
     return Figures(
         owns=_share(values.get(_OWNS), address),
         pending_compactions=_whole(values.get(_PENDING)),
-        dropped={str(name): count for name, count in kinds if isinstance(count, int) and count > 0},
+        dropped={str(name): count for name, count in kinds if _whole(count)},
         hints=_whole(values.get(_HINTS)),
         hinted_peers=len(waiting) if isinstance(waiting, list) else None,
         heap_used_bytes=_whole(heap.get("used")),
@@ -98,11 +98,15 @@ def interpret(values: Mapping[Attribute, Any], address: str, disk_bytes: int | N
 def _requests(values: Mapping[Attribute, Any], wanted: tuple[Attribute, ...]) -> Requests | None:
     """Return the requests; Cassandra registers their MBeans with the first one."""
     count, micros, p50, p99, *errors = (values.get(item) for item in wanted)
-    if not isinstance(count, int):
+    if type(count) is not int:
         return None
     # NaN and infinity are texts in Jolokia's answers.
-    median, slow = (float(value) if isinstance(value, int | float) else 0.0 for value in (p50, p99))
+    median, slow = _number(p50), _number(p99)
     return Requests(count, _whole(micros) or 0, median, slow, sum(_whole(value) or 0 for value in errors))
+
+
+def _number(value: Any) -> float:
+    return 0.0 if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
 
 
 def _share(shares: Any, address: str) -> float | None:
@@ -126,11 +130,12 @@ def _sum(collectors: Any, name: str) -> int | None:
     if not isinstance(collectors, dict):
         return None
     values = [found.get(name) for found in collectors.values() if isinstance(found, dict)]
-    return sum(value for value in values if isinstance(value, int) and value > 0)
+    return sum(_whole(value) or 0 for value in values)
 
 
 def _whole(value: Any) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
+    # A boolean is an int to isinstance, but the scheduler refuses a status with one.
+    return value if type(value) is int and value >= 0 else None
 
 
 def _disk_bytes(volume: Path) -> int | None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import math
 import re
+import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from executor.number_text import LARGEST
 
 STORAGE_SERVICE = "org.apache.cassandra.db:type=StorageService"
 ENDPOINT_SNITCH = "org.apache.cassandra.db:type=EndpointSnitchInfo"
@@ -95,7 +100,7 @@ class Jolokia:
         return _value(self._call({"type": "notification", "command": command, **details}, timeout))
 
     def _call(self, body: Any, timeout: float) -> Any:
-        connection = http.client.HTTPConnection(self.address, self.port, timeout=timeout)
+        connection = _Connection(self.address, self.port, timeout=timeout)
         try:
             connection.request("POST", "/jolokia/", json.dumps(body), self._headers())
             response = connection.getresponse()
@@ -107,13 +112,46 @@ class Jolokia:
         if response.status != http.HTTPStatus.OK:
             raise JolokiaError(f"Jolokia on {self.address}:{self.port} answers {response.status} {response.reason}")
         try:
-            return json.loads(text)
+            return json.loads(text, parse_constant=str, parse_float=_decimal, parse_int=_whole)
         except (RecursionError, ValueError) as error:
             raise JolokiaError(f"Jolokia on {self.address}:{self.port} answers no JSON: {error}") from error
 
     def _headers(self) -> dict[str, str]:
         credential = base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
         return {"Authorization": f"Basic {credential}", "Content-Type": "application/json"}
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection whose timeout is that of the whole answer, and not of each of its pieces."""
+
+    def connect(self) -> None:
+        super().connect()
+        assert isinstance(self.sock, socket.socket)
+        assert self.timeout is not None
+        timed = _Socket(fileno=self.sock.detach())
+        timed.deadline = time.monotonic() + self.timeout
+        timed.settimeout(self.timeout)
+        self.sock = timed
+
+
+class _Socket(socket.socket):
+    deadline = math.inf
+
+    def recv_into(self, *arguments: Any, **named: Any) -> int:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self.settimeout(left)
+        return super().recv_into(*arguments, **named)
+
+
+def _decimal(text: str) -> float | str:
+    """Return a number; one that no other program takes stays a text, as Jolokia itself sends NaN and infinity."""
+    return value if math.isfinite(value := float(text)) else text
+
+
+def _whole(text: str) -> int | str:
+    return value if len(text) <= 20 and abs(value := int(text)) <= LARGEST else text
 
 
 def _call_of(mbean: str, operation: str) -> dict[str, Any]:

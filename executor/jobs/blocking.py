@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.jmx.jolokia import JolokiaError
 from executor.jobs.context import Cancelled
 
 # The end of Cassandra closes the connection, which ends the call at once.
@@ -24,20 +23,20 @@ _STOP_AGAIN_SECONDS = 0.1
 class _Call:
     run: Callable[[], Any]
     result: Any = None
-    error: JolokiaError | None = None
+    error: Exception | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
     def work(self) -> None:
         try:
             self.result = self.run()
-        except JolokiaError as error:
+        except Exception as error:  # noqa: BLE001 the watching thread raises it: it must not pass for success
             self.error = error
         finally:
             self.ended.set()
 
 
 def call_watched(run: Callable[[], Any], watch: Callable[[], None], stop: Callable[[], None] | None = None) -> Any:
-    """Return the result of `run`, or raise its JolokiaError.
+    """Return the result of `run`, or raise its error.
 
     Args:
         run: The call, made on a thread of its own.

@@ -34,7 +34,9 @@ class Checkpoint:
     def load(self) -> Mapping[str, Any]:
         """Return the saved content; empty if there is none. Raises JobError if it cannot be read."""
         try:
-            saved: Mapping[str, Any] = json.loads(self.path.read_text())
+            saved = json.loads(self.path.read_text())
+            if not isinstance(saved, dict):
+                raise ValueError("it is not a JSON object")
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:

@@ -71,7 +71,11 @@ class Runner:
         _LOG.info("job %s of operation %s starts as task %s", launch.job, launch.operation, task_id)
         self._agent.update(task_id, "TASK_STARTING")
         self._agent.update(task_id, "TASK_RUNNING")
-        threading.Thread(target=self._run, args=(running, job), name=f"job {launch.job}", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, args=(running, job), name=f"job {launch.job}", daemon=True).start()
+        except RuntimeError as error:  # the container has all threads that it may have; Cassandra must not end with it
+            words = f"the executor cannot start a thread: {error}"
+            self._end(running, "TASK_FAILED", JobResult(error=words))
 
     def refuse(self, task_id: str, words: str) -> None:
         """Report a job that cannot run here as failed.
@@ -116,9 +120,13 @@ class Runner:
 
     def _run(self, running: RunningJob, job: Job) -> None:
         state, result = _outcome(running, job)
+        self._end(running, state, result)
+
+    def _end(self, running: RunningJob, state: str, result: JobResult) -> None:
+        running.end(state, result.error, result)
+        # Not before: `stop` must find each job whose last status is not queued yet.
         with self._lock:
             self._running.pop(running.task_id, None)
-        running.end(state, result.error, result)
 
 
 def _outcome(running: RunningJob, job: Job) -> tuple[str, JobResult]:
@@ -134,7 +142,6 @@ def _outcome(running: RunningJob, job: Job) -> tuple[str, JobResult]:
         _LOG.error("job %s failed: %s", running.launch.job, redact(running.known_secrets, traceback_of(error)))
         words = f"{type(error).__name__}: {_words(running, error)}"
         return "TASK_FAILED", JobResult(progress=running.progress, error=words)
-    running.forget()
     return "TASK_FINISHED", JobResult(progress=running.progress, result=found)
 
 
@@ -239,10 +246,6 @@ class RunningJob:
         """Return the secrets that no text of this job can contain, by name."""
         return {} if self._secrets is None else self._secrets.values
 
-    def forget(self) -> None:
-        """Remove the checkpoint, since the job has succeeded."""
-        self._checkpoint.remove()
-
     # The runner's side.
 
     def cancel(self, reason: str) -> None:
@@ -277,6 +280,9 @@ class RunningJob:
             if self._ended:
                 return
             self._ended = True
+            if state == "TASK_FINISHED":
+                # Not before: the job may just have been stopped, and be tried again.
+                self._checkpoint.remove()
             # Within the lock: a thread that sees the job ended can rely on its status being queued before its own.
             self._agent.update(self.task_id, state, message or None, encode_result(result))
         level = logging.ERROR if state == "TASK_FAILED" else logging.INFO

@@ -184,6 +184,9 @@ class Node:
             self._jobs.start(task_id, launch, self._facts)
 
     def _on_node(self, event: Launch, launch: NodeLaunch) -> None:
+        if event.task_id == self._task_id:
+            _LOG.warning("task %s was sent again, and runs already", event.task_id)
+            return
         if self._task_id is not None:
             _LOG.error("task %s refused: this executor runs %s", event.task_id, self._task_id)
             self._agent.update(event.task_id, "TASK_FAILED", f"launch: this executor already runs {self._task_id}")
@@ -334,7 +337,10 @@ class Node:
         _LOG.info("stopping Cassandra (%s): drain for at most %.1f s, then %.1f s to end", reason, drain, grace)
         self._stop = _Stop(reason, now + drain, grace)
         worker = threading.Thread(target=self._drain, args=(self._cassandra, drain), name="drain", daemon=True)
-        worker.start()
+        try:
+            worker.start()
+        except RuntimeError as error:  # Cassandra drains itself on SIGTERM, too
+            self._on_drained(str(error))
 
     def _drain(self, cassandra: Cassandra, seconds: float) -> None:
         self._events.put(Drained(cassandra.drain(seconds) if seconds > 0 else "no time to drain"))

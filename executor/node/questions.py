@@ -65,7 +65,13 @@ class Questions:
             self._agent.send(encode_message(Answer(question.id, name, task_id, {}, "failed", text)))
             return
         arguments = (question, task_id, node)
-        threading.Thread(target=self._run, args=arguments, name=f"question {question.subject}", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, args=arguments, name=f"question {question.subject}", daemon=True).start()
+        except RuntimeError as error:  # the container has all threads that it may have; Cassandra must not end with it
+            self._free.release()
+            name = "" if node is None else node.name
+            text = f"the executor cannot start a thread: {error}"
+            self._agent.send(encode_message(Answer(question.id, name, task_id, {}, "failed", text)))
 
     def _run(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
         try:

@@ -10,7 +10,7 @@ from enum import Enum
 
 from executor.jmx.jolokia import Jolokia, JolokiaError, NotReachableError
 from executor.jobs import chosen
-from executor.jobs.context import Cancelled, JobContext
+from executor.jobs.context import JobContext
 from executor.repair.activity import Activity
 from executor.repair.plan import Segment
 from executor.repair.replicas import Replicas
@@ -74,7 +74,8 @@ class Repairer:
             return Outcome(End.NOTHING)
         try:
             return self._watch(number, segment)
-        except Cancelled:
+        except BaseException:
+            # Also for an answer that cannot be read: another attempt would run beside this repair.
             self._end(number)
             raise
 

@@ -107,11 +107,7 @@ class _Run:
                 break
             self._next(state)
         self._tell()
-        given_up = {
-            segment: words
-            for segment, words in self._failures.items()
-            if len(words) >= _ATTEMPTS and not self._is_gone(segment)
-        }
+        given_up = {segment: words for segment, words in self._failures.items() if len(words) >= _ATTEMPTS}
         if given_up:
             raise JobError(_STEP, _describe(given_up))
 
@@ -136,9 +132,6 @@ class _Run:
 
     def _dropped(self) -> list[str]:
         return [name for name, words in self._tables.items() if words == chosen.DROPPED]
-
-    def _is_gone(self, segment: Segment) -> bool:
-        return any(self._tables.get(f"{segment.key_space}.{table}") == chosen.DROPPED for table in segment.tables)
 
     def _state(self) -> RingState:
         began = time.monotonic()
@@ -166,6 +159,8 @@ class _Run:
         tables = dict.fromkeys([*self._tables, *found.gone], chosen.DROPPED)
         for name, wanted in found.tables.items():
             tables |= self._plan_key_space(name, wanted, space, state, queue)
+        # What failed with other replicas or ranges is part of the new segments, and tried with them.
+        self._failures = {segment: self._failures[segment] for segment in queue if segment in self._failures}
         self._queue = [segment for segment in queue if len(self._failures.get(segment, ())) < _ATTEMPTS]
         self._tables = tables | self._given_up(tables)
         self._fingerprint = state.fingerprint

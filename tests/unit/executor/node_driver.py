@@ -41,6 +41,10 @@ class Recorder(Updates):
         with self.changed:
             assert self.changed.wait_for(reported, 10), self.updates
 
+    def until_ended(self, task_id: str) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: TERMINAL & set(self.states(task_id)), 10), self.updates
+
     def reply(self) -> StatusReply:
         with self.changed:
             assert self.changed.wait_for(lambda: self.messages, 10)

@@ -66,6 +66,11 @@ class Sent(Updates):
         return state, result
 
 
+def no_thread(_thread: threading.Thread) -> None:
+    """Fail as `Thread.start` does once the container has all threads that it may have."""
+    raise RuntimeError("can't start new thread")
+
+
 def node_facts(volume: Path, jolokia: Jolokia | None = None) -> NodeFacts:
     """Return a node, whose Cassandra does not answer if no Jolokia is given."""
     return NodeFacts(

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
+from executor.jmx.figures import Gatherer
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
 from executor.jmx.status import interpret, poll, with_details
-from executor.protocol import NodeStatus
+from executor.protocol import NodeStatus, StatusReply, encode_message, parse_message
+from tests.http_servers import HttpServer, QuietHandler
 from tests.unit.executor.jolokia_server import Answer, Server
 
 MODE = Attribute(STORAGE_SERVICE, "OperationMode")
@@ -249,3 +254,40 @@ def test_who_is_not_doubted(phi: Any) -> None:
 @pytest.mark.parametrize("values", [{}, {"OperationMode": None, "LiveNodes": "x", "Joined": "true", "LocalHostId": ""}])
 def test_what_cassandra_does_not_know_yet(values: dict[str, Any]) -> None:
     assert interpret(values, "a") == NodeStatus(mode="STARTING", endpoint="a")
+
+
+NONSENSE = (
+    "true", "NaN", "-Infinity", "1e999", "1" + "0" * 400, "1" + "0" * 30, "-1", '"x"', "null", "[[1]]", "[null]",
+    '{"a": true}', '{"/127.0.0.1:7000": 1e999}', '{"a": {"PHI": NaN}}', '{"a": {"CollectionCount": true}}',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("value", NONSENSE)
+def test_nonsense_in_every_attribute_still_makes_a_status_that_the_scheduler_reads(server: Server, value: str) -> None:
+    one = f'{{"status": 200, "value": {value}}}'
+    server.answer = lambda body: (200, f"[{','.join([one] * len(body))}]".encode())
+    status = poll(server.client(), 5)
+    found = Gatherer(server.client(), "127.0.0.1", Path("/")).gather()
+    sent = StatusReply("q", "node-0", "t1", replace(status, figures=found))
+    assert parse_message(encode_message(sent)) == sent
+
+
+def test_an_answer_that_comes_byte_by_byte_is_given_up_in_time() -> None:
+    """Each byte comes long before a timeout of the socket alone."""
+    ended = threading.Event()
+
+    class Handler(QuietHandler):
+        def do_POST(self) -> None:
+            self.wfile.write(b"HTTP/1.0 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            with suppress(ConnectionError):
+                while not ended.wait(0.05):
+                    self.wfile.write(b" ")
+
+    with HttpServer(Handler) as slow:
+        begin = time.monotonic()
+        try:
+            with pytest.raises(NotReachableError, match="timed out"):
+                Jolokia("127.0.0.1", slow.port, "executor", "secret").read([MODE], 0.5)
+        finally:
+            ended.set()
+        assert time.monotonic() - begin < 10

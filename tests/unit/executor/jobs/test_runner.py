@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from executor.jobs.checkpoint import Checkpoint
 from executor.jobs.context import Job, JobContext, JobError
 from executor.jobs.runner import Runner
 from executor.protocol import (
@@ -26,7 +27,7 @@ from executor.protocol import (
     encode_result,
     parse_result,
 )
-from tests.unit.executor.recorder import Sent, job_launch, node_facts
+from tests.unit.executor.recorder import Sent, job_launch, no_thread, node_facts
 from tests.waiting import wait_for
 
 KEY = "wJalrXUtnFEMI"
@@ -340,15 +341,16 @@ def test_old_checkpoints_that_nobody_came_back_for_go(tmp_path: Path) -> None:
     assert [path.name for path in bench.checkpoint().parent.iterdir()] == ["young.work.json"]
 
 
-def test_a_checkpoint_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ['{"done": [0', "[]", "null", '"x"'])
+def test_a_checkpoint_that_cannot_be_read_is_not_taken_for_none(tmp_path: Path, text: str) -> None:
     bench = Bench(tmp_path, _counts)
     bench.checkpoint().parent.mkdir()
-    bench.checkpoint().write_text('{"done": [0')
+    bench.checkpoint().write_text(text)
     bench.start()
     state, result = bench.sent.end("j1")
     assert state == "TASK_FAILED"
     assert result.error.startswith("checkpoint: o1.work.json cannot be read: ")
-    assert bench.checkpoint().read_text() == '{"done": [0'
+    assert bench.checkpoint().read_text() == text
 
 
 def test_a_full_or_missing_volume_is_said(tmp_path: Path) -> None:
@@ -362,3 +364,64 @@ def test_results_survive_the_wire(tmp_path: Path) -> None:
     bench.start()
     _, result = bench.sent.end("j1")
     assert parse_result(encode_result(result)).result == {"rows": 3, "names": ["é"]}
+
+
+class _Slow(Sent):
+    """Sent statuses, the last of which is queued once the test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.free = threading.Event(), threading.Event()
+
+    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
+        if state == "TASK_FINISHED":
+            self.begun.set()
+            assert self.free.wait(10)
+        super().update(task_id, state, message, data)
+
+
+def test_a_stop_waits_until_the_last_status_of_a_job_is_queued(tmp_path: Path) -> None:
+    slow = _Slow()
+    bench = Bench(tmp_path, lambda context: {}, slow)
+    bench.start()
+    assert slow.begun.wait(10)
+    stopped = threading.Thread(target=bench.runner.stop, args=("the node ends",))
+    stopped.start()
+    stopped.join(0.2)
+    assert stopped.is_alive()
+    slow.free.set()
+    stopped.join(10)
+    assert slow.end("j1")[0] == "TASK_FINISHED"
+
+
+def _saves(context: JobContext) -> Mapping[str, Any]:
+    context.save({"done": 1})
+    return {}
+
+
+def test_a_job_that_is_stopped_in_its_last_moment_keeps_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops: list[threading.Thread] = []
+    remove = Checkpoint.remove
+
+    def stopped_meanwhile(checkpoint: Checkpoint) -> None:
+        remove(checkpoint)
+        stops.append(threading.Thread(target=bench.runner.stop, args=("the node ends",)))
+        stops[0].start()
+        stops[0].join(0.2)
+
+    monkeypatch.setattr(Checkpoint, "remove", stopped_meanwhile)
+    bench = Bench(tmp_path, _saves)
+    bench.start()
+    state, _ = bench.sent.end("j1")
+    stops[0].join(10)
+    assert (state, bench.checkpoint().exists()) == ("TASK_FINISHED", False)
+
+
+def test_a_job_without_a_thread_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    bench = Bench(tmp_path, lambda context: {})
+    bench.start()
+    assert bench.sent.end("j1")[1].error == "the executor cannot start a thread: can't start new thread"
+    assert not bench.runner.cancel("j1", "it runs no more")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
+import threading
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from executor.protocol import (
     parse_status,
 )
 from tests.unit.executor.node_driver import TERMINAL, Driver
+from tests.unit.executor.recorder import no_thread
 from tests.unit.executor.sandbox import make_launch, make_sandbox, surroundings
 
 
@@ -263,3 +266,33 @@ def test_a_status_that_nobody_acknowledges_is_not_waited_for_for_ever(tmp_path: 
     driver.launch(make_launch(bundle="nowhere"))
     driver.join()
     assert time.monotonic() - begin >= 0.5
+
+
+def test_a_stop_without_a_thread_for_the_drain_goes_on(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    driver.events.put(Kill("t1", 5.0))
+    assert driver.end() == ("TASK_KILLED", "killed: not drained (can't start new thread), ended with exit code 143")
+
+
+def test_a_launch_that_comes_again_changes_nothing(driver: Driver) -> None:
+    launch = make_launch()
+    driver.launch(launch)
+    driver.recorder.wait_for_mode("NORMAL")
+    driver.launch(launch)
+    driver.launch(launch, "t2")
+    driver.recorder.until_ended("t2")
+    assert not TERMINAL & set(driver.recorder.states("t1"))
+
+
+def test_a_disk_that_fills_up_as_cassandra_starts_ends_neither(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    assert "the holder of the volume's lock cannot be written: [Errno 28] No space left on device" in caplog.text

@@ -15,7 +15,7 @@ from executor.node.questions import QUESTIONS, Questions
 from executor.protocol import Answer, Question
 from tests.unit.executor.jolokia_server import Answer as JolokiaAnswer
 from tests.unit.executor.jolokia_server import Server
-from tests.unit.executor.recorder import Sent, node_facts
+from tests.unit.executor.recorder import Sent, no_thread, node_facts
 
 SECRET = "wJalrXUtnFEMI"
 
@@ -114,3 +114,17 @@ def test_few_questions_are_answered_at_once(tmp_path: Path, monkeypatch: pytest.
     questions.ask(Question("again", "slow"), "t1", node_facts(tmp_path, None))
     sent.until("one more", lambda: len(sent.of(Answer)) == 17)
     assert sent.of(Answer)[-1].problem == ""
+
+
+def test_a_question_without_a_thread_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = Sent()
+    questions = Questions(sent)
+    with monkeypatch.context() as short:
+        short.setattr(threading.Thread, "start", no_thread)
+        for _ in range(9):
+            questions.ask(Question("q", "unheard of"), "t1", node_facts(tmp_path))
+    questions.ask(Question("q", "unheard of"), "t1", node_facts(tmp_path))
+    sent.until("ten answers", lambda: len(sent.of(Answer)) == 10)
+    words = [answer.problem for answer in sent.of(Answer)]
+    assert words[:9] == ["the executor cannot start a thread: can't start new thread"] * 9
+    assert "does not know the question" in words[9]
