@@ -13,10 +13,11 @@ _CREDENTIAL = re.compile(
     r"(?i:authorization\s*[:=]\s*\w+\s+\S)|^(?i:bearer)\s+\S+$|^(?i:basic)\s+(?=\S*[A-Z0-9=])[\w+/-]{6,}=*$"
     r"|\b(gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abeprs]-[\w-]{10,})"
 )
-# A password can hold a slash; a port before a path is none.
-_LOGIN = re.compile(r"://[^/\s:@]*:(?!\d{1,5}/)[^\s@?#]+@")
+# A password can hold a slash; a port before a path is none. Without a limit the time would grow with the square of a
+# text with many of these signs, and the whole scheduler waits for an expression.
+_LOGIN = re.compile(r"://[^/\s:@]*:(?!\d{1,5}/)[^\s@?#]{1,512}@")
 # A JSON web token, such as that of a service account.
-_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.")
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.")
 # Other ends of such names. `ownership_token` is a name that Cassandra compares with a file of its data directory.
 _MORE = re.compile(
     r"((^|[._-])(key|store|trust|user|bind|my|db)?pass|[a-z]Pass|[A-Z]PASS|(^|[._-])(bind)?pw|[a-z]P[wW]|PW"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
+from executor.jmx.jolokia import EXCEPTION, STORAGE_SERVICE, Attribute, JolokiaError, NotReachableError
 from executor.jmx.status import interpret, poll, with_details
 from executor.protocol import NodeStatus
 from tests.unit.executor.jolokia_server import Answer, Server
@@ -249,3 +250,10 @@ def test_who_is_not_doubted(phi: Any) -> None:
 @pytest.mark.parametrize("values", [{}, {"OperationMode": None, "LiveNodes": "x", "Joined": "true", "LocalHostId": ""}])
 def test_what_cassandra_does_not_know_yet(values: dict[str, Any]) -> None:
     assert interpret(values, "a") == NodeStatus(mode="STARTING", endpoint="a")
+
+
+def test_the_search_for_names_of_exceptions_takes_linear_time() -> None:
+    began = time.process_time()
+    assert EXCEPTION.sub("", "a." * 50_000) == "a." * 50_000
+    assert time.process_time() - began < 2
+    assert EXCEPTION.sub("", "java.lang.RuntimeException: java.io.IOException : no space") == "no space"

@@ -89,6 +89,14 @@ def test_yaml(text: str) -> None:
     assert all(problem.startswith("CASSANDRA_YAML ") and len(problem) < 1000 for problem in found), (options, found)
 
 
+@pytest.mark.parametrize("text", ["://a:b", "eyJ-", "eyJaaaaaaaa.", "password ", "authorization:a", "basic "])
+def test_the_search_for_secrets_takes_linear_time(text: str) -> None:
+    value = text * (90_000 // len(text))
+    began = time.process_time()
+    parse_yaml(f"authenticator: {{class_name: X, parameters: {{a: '{value}'}}}}", "F")
+    assert time.process_time() - began < 3
+
+
 def test_a_private_key_in_a_comment_is_one_too() -> None:
     lines = "".join(f"# {line}\n" for line in PEM.splitlines())
     assert "must not hold a private key" in problems(CASSANDRA_YAML=f"num_tokens: 8\n{lines}")[0]
