@@ -3,7 +3,10 @@
 #   docker build -t cassandra-mesos .
 #   docker run --network host -e ZOOKEEPER_SERVERS=… -e MESOS_MASTER=… -e SERVICE_USER=nobody cassandra-mesos
 
-FROM python:3.11-slim-bookworm AS python
+# A tag can be moved to another image. Name the digest that you have checked to build from that one alone:
+#   docker build --build-arg BASE=python@sha256:… -t cassandra-mesos .
+ARG BASE=python:3.11-slim-bookworm
+FROM ${BASE} AS python
 ENV PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1

@@ -155,10 +155,10 @@ def check(root: Path, directory: Path, jars: Path, say: Callable[[str], None]) -
 
 
 def base_of(dockerfile: str) -> str:
-    """Return the full name of the image that a Dockerfile begins from."""
-    found = re.search(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    """Return the full name of the image that a Dockerfile begins from, if no other one is given to its build."""
+    found = re.search(r"^ARG BASE=(\S+)\nFROM \$\{BASE\} ", dockerfile, re.MULTILINE)
     if found is None:
-        raise ImageError("The Dockerfile has no FROM.")
+        raise ImageError("The Dockerfile has no ARG BASE=… before FROM ${BASE}.")
     return f"docker.io/library/{found[1]}"
 
 

@@ -14,6 +14,7 @@ from api.openapi.operation import Answer
 from api.openapi.routes import Routes
 from api.sentences import sentence
 from scheduler.core.nodes.clocks import wrong_clocks
+from scheduler.core.nodes.missing_keys import missing_key_warnings
 from scheduler.core.plans.cautions import cautions
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.metrics import CONTENT_TYPE
@@ -43,6 +44,7 @@ def health() -> Response:
             *filter(None, [found.problem]),
             *access().warnings(),
             *cautions(found.state, found.state.target.spec),
+            *missing_key_warnings(found.state),
             *certificates.warnings(found),
             *map(sentence, wrong_clocks(found.state).values()),
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -40,6 +41,10 @@ _STARTED = f"/v1/<any({', '.join((*_STARTED_KINDS, *_OTHER_PATHS))}):kind>"
 _STOPPED = f"/v1/<any({', '.join((*_STARTED_KINDS, ROTATION, *_OTHER_PATHS))}):kind>"
 _WORK = f"/v1/backup/<any({', '.join(_BELOW_BACKUP)}):work>"
 
+# What the list of backups tells of each, beside its name and state.
+_TEXTS = ("cluster", "cluster_name", "signature", "message")
+_TIMES = ("started_at", "finished_at")
+_NUMBERS = ("nodes", "objects", "bytes")
 _PARAMETERS = ("external_location", "region", "endpoint", "tls_ca", "uses_emc")
 _HEADERS = {
     "X-S3-Access-Key": "s3_access_key",
@@ -186,7 +191,7 @@ def list_names() -> Response:
     try:
         found = ask_storage("backups", _location())
         with of_a_node():
-            listed = [dict(item) for item in found["backups"]]
+            listed = [_listed(item) for item in found["backups"]]
         return jsonify({**found, "backups": listed})
     except QuestionRefused:
         return jsonify(backups=[])
@@ -209,6 +214,18 @@ def backup_details(backup: str) -> Response:
     except QuestionRefused as error:
         place = found.request["external_location"]
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no backup {backup} at {place}.") from error
+
+
+def _listed(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return one backup of a list. Raises ValueError for what another version or a hostile node can have made of it."""
+    found = {**dict.fromkeys((*_TIMES, *_NUMBERS)), **item}
+    wrong = [name for name in ("backup_name", "state") if not isinstance(found[name], str)]
+    wrong += [name for name in _TEXTS if not isinstance(found.get(name), str | None)]
+    wrong += [name for name in _TIMES if not isinstance(found[name], str | int | float | None)]
+    wrong += [name for name in _NUMBERS if not isinstance(found[name], int | None) or (found[name] or 0) < 0]
+    if wrong:
+        raise ValueError(f"{', '.join(wrong)} of a listed backup")
+    return found
 
 
 def _location() -> Request:

@@ -14,8 +14,9 @@ from api.http.errors import RequestError
 from api.openapi.json_schema import ref
 from api.openapi.routes import Routes
 from scheduler.core.configuration.logins import ON, stages
+from scheduler.core.nodes.missing_keys import HOW_TO_OPEN
 from scheduler.core.state.cluster import ClusterState
-from scheduler.loop.logins import rotation
+from scheduler.loop.logins import opening_problem, rotation
 from scheduler.security.sealing import SETTINGS
 
 blueprint = Routes("users", __name__)
@@ -40,6 +41,8 @@ def rotate() -> Response:
         raise RequestError(HTTPStatus.CONFLICT, text)
     if sealer is None:
         raise RequestError(HTTPStatus.CONFLICT, f"The new password cannot be stored: {SETTINGS} is not set.")
+    if problem := opening_problem(record, sealer):
+        raise RequestError(HTTPStatus.CONFLICT, f"The service cannot log in: {problem}. {HOW_TO_OPEN}.")
     identifier = str(uuid.uuid4())
     submit(rotation(state, record, sealer, identifier, g.principal))
     return answer_accepted("started", identifier)

@@ -11,7 +11,9 @@ from api.page.commands import Button, button
 from api.page.formats import percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
+from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
+from scheduler.core.nodes.missing_keys import missing_key_warnings
 from scheduler.core.plans.cautions import cautions
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.state.operation import OperationRecord, OperationState, stamp
@@ -111,7 +113,8 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     state = found.state
     ends = authority_warnings(found)
-    words = [*state.configuration_errors, *warned, *cautions(state, state.target.spec), *ends]
+    told = (*cautions(state, state.target.spec), *missing_key_warnings(state), *ends, *wrong_clocks(state).values())
+    words = [*state.configuration_errors, *warned, *told]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
     for node in certified:
         if node["state"] in _ENDING:

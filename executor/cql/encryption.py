@@ -40,6 +40,8 @@ class Encryption:
         found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         # Certificates of nodes name hosts, if anything, and sessions are with addresses.
         found.check_hostname = False
+        # As Cassandra: an authority can be signed by another one, which no node trusts.
+        found.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         if self.trusted is not None or self.trusted_file is not None:
             try:
                 found.load_verify_locations(cafile=self.trusted_file, cadata=self.trusted)

@@ -19,6 +19,8 @@ _AGREEMENT_SECONDS = 60.0
 
 # Cassandra's own message, with what the driver puts around it.
 _OF_SERVER = re.compile(r'<?Error from server: code=\w+ \[[^\]]*\] message="(?P<message>.*)">?', re.DOTALL)
+# What OpenSSL says of a certificate at a wrong time.
+_OF_TIME = re.compile("certificate (is not yet valid|has expired)")
 
 # The driver's errors, besides its own base class.
 CQL_ERRORS = (DriverException, NoHostAvailable)
@@ -114,5 +116,8 @@ def words(error: BaseException) -> str:
 
 
 def _plain(error: object) -> str:
-    found = _OF_SERVER.fullmatch(str(error))
-    return str(error) if found is None else found["message"]
+    text = str(error)
+    if _OF_TIME.search(text):
+        return f"{text}: if its node renewed it in time, this agent's clock is wrong"
+    found = _OF_SERVER.fullmatch(text)
+    return text if found is None else found["message"]

@@ -24,7 +24,7 @@ _MAXIMUM_ANSWER = 64 * 1024 * 1024
 _WITH_CAUSES = {"includeStackTrace": "true"}
 _CAUSED_BY = "Caused by: "
 # The name of an exception before its message.
-EXCEPTION = re.compile(r"(?:[a-z_][\w$]*\.)+[A-Z][\w$]* ?: +")
+EXCEPTION = re.compile(r"(?<![\w$.])(?:[a-z_][\w$]*\.)+[A-Z][\w$]* ?: +")
 
 
 class JolokiaError(Exception):

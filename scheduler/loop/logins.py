@@ -50,6 +50,17 @@ def with_logins(state: ClusterState, sealer: Sealer | None) -> ClusterState:
     return replace(state, logins=LoginsRecord(users, SERVICE_ROLES[0]))
 
 
+def opening_problem(record: LoginsRecord | None, sealer: Sealer | None) -> str:
+    """Return why the passwords of the service's users cannot be used; empty if they can, or are not made yet."""
+    if record is None:
+        return ""
+    if sealer is None:
+        return f"the passwords of the service's users cannot be opened: {SETTINGS} is not set any more"
+    if not _can_open(record, sealer):
+        return f"the passwords of the service's users cannot be opened: no key of {SETTINGS} sealed them"
+    return ""
+
+
 def _can_open(record: LoginsRecord, sealer: Sealer) -> bool:
     try:
         for user in record.users:
@@ -69,6 +80,8 @@ def due_rotation(
     if record.changed_at is not None and now < record.changed_at + days * _DAY:
         return None
     if state.target.spec.cassandra.authentication != ON or not _is_calm(state, now):
+        return None
+    if not _can_open(record, sealer):  # it could not log in, and its failed step would hold up other operations
         return None
     return rotation(state, record, sealer, new_id(), SCHEDULER)
 

@@ -55,6 +55,7 @@ from scheduler.loop.messages import (
     Update,
     Wake,
 )
+from scheduler.loop.missing_keys import MissingKeysWatch
 from scheduler.loop.questions import Questions, fulfil, refuse
 from scheduler.loop.sandbox import Sandbox
 from scheduler.loop.senders import is_foreign
@@ -114,12 +115,13 @@ class Loop:
         self._credentials = Credentials(sender, sealer, keys, superuser_file)
         self._sealer = sealer
         self._certificates = Certificates(sender, issuer, self.put)
+        self._missing_keys = MissingKeysWatch(issuer, sealer)
         self._state = state
         self._sources = sources
         self._clock = ClockWatch(sources.uptime)
         self._publish = publish
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._stopping = False
+        self._stopping = self._store_was_unavailable = False
         self._noted: list[Noted] = []
         self._offers: dict[str, Offer] = {}
         self._evaluations: deque[Json] = deque(maxlen=KEPT_EVALUATIONS)
@@ -128,7 +130,6 @@ class Loop:
         self._step_times = StepTimes()
         self._curves = Curves()
         self._counters: dict[str, float] = {}
-        self._store_was_unavailable = False
         self._last: Snapshot | None = None
         self._breaker = Breaker()
 
@@ -159,6 +160,7 @@ class Loop:
         commands = self._take(events, began)
         self._state = with_logins(self._state, self._sealer)
         self._state = self._certificates.with_authority(self._state, began)
+        self._state = self._missing_keys.follow(self._state, began)
         due = (
             due_rotation(self._state, self._sealer, began, self._sources.new_id),
             self._certificates.due_rotation(self._state, began),

@@ -36,12 +36,13 @@ _PLAIN = re.compile(
 )
 _XX = re.compile(r"-XX:([+-]\w+|\w+=[\w.,:%+-]*)", re.ASCII)
 # Names of -XX options that run programs, load code or options, or write or read files. `Print…` of machine code loads a
-# library for it, and heap dumps at each collection would fill the disk.
+# library for it, and heap dumps at each collection would fill the disk. Some builds of Java restore the image of a
+# process (CRaC), or read and write profiles.
 _XX_CODE = re.compile(
     r"[+-]?(On(Error|OutOfMemoryError)|Flags|ShowMessageBox|Allocate(Heap|OldGen)At|Log(VM|Compilation)|Start"
     r"|.*(File|Path|Dir(?![a-z])|Archive|Library|JVMCI|AOT|CDS|Agent|Attach|Command|Directives|FlightRecord"
     r"|ClassList|Module|Replay|PerfMap|Management)"
-    r"|PauseAt|DumpSharedSpaces|DynamicDump|HeapDump(Before|After)|WhiteBox|RelaxAccess|BytecodeVerification"
+    r"|CRaC|CREngine|ProfileLog|PauseAt|DumpSharedSpaces|DynamicDump|HeapDump(Before|After)|WhiteBox|RelaxAccess|BytecodeVerification"
     r"|Print(Assembly|Interpreter|.*(NMethods|Code$|Stubs?$|Handlers|Assembly)))"
     r"|\+?(CrashOn|CreateCore|Dump\w+InCore)"
 )

@@ -7,16 +7,26 @@ from typing import Any
 
 from scheduler.core.configuration.differences import is_secret_name, may_hold_secret
 
-_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
-# A password can hold a slash; a port before a path is none.
-_LOGIN = re.compile(r"://[^/\s:@]*:(?!\d{1,5}/)[^\s@?#]+@")
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY|^Private-Lines: ", re.MULTILINE)
+# The value of an Authorization header, and tokens of GitHub, GitLab and Slack.
+_CREDENTIAL = re.compile(
+    r"(?i:authorization\s*[:=]\s*\w+\s+\S)|^(?i:bearer)\s+\S+$|^(?i:basic)\s+(?=\S*[A-Z0-9=])[\w+/-]{6,}=*$"
+    r"|\b(gh[pousr]_\w{20,}|github_pat_\w{20,}|glpat-[\w-]{20,}|xox[abeprs]-[\w-]{10,})"
+)
+# A password can hold a slash; a port before a path is none. Without a limit the time would grow with the square of a
+# text with many of these signs, and the whole scheduler waits for an expression.
+_LOGIN = re.compile(r"://[^/\s:@]*:(?!\d{1,5}/)[^\s@?#]{1,512}@")
 # A JSON web token, such as that of a service account.
-_JWT = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.")
+_JWT = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.")
 # Other ends of such names. `ownership_token` is a name that Cassandra compares with a file of its data directory.
 _MORE = re.compile(
     r"((^|[._-])(key|store|trust|user|bind|my|db)?pass|[a-z]Pass|[A-Z]PASS|(^|[._-])(bind)?pw|[a-z]P[wW]|PW"
-    r"|(^|[.-]|(?<!ownership)_)token|[a-z]Token|TOKEN|(?i:jwt|bearer|(signing|encryption|master|account)[._-]?key))$"
+    r"|(^|[.-]|(?<!ownership)_)token|[a-z]Token|TOKEN|(^|[._-])(psk|pin)|[a-z]P(SK|in)|PSK"
+    r"|(?i:jwt|bearer|authorization|passcode|(secret|password|token)[._-]?value"
+    r"|(signing|encryption|master|account|session|hmac|shared|license)[._-]?key))$"
 )
+# In a list of parameters, each with its name and its value.
+_NAMES = frozenset({"name", "key"})
 
 
 def secret_key(value: Any) -> str | None:
@@ -27,6 +37,8 @@ def secret_key(value: Any) -> str | None:
         return None
     for key, item in value.items():
         name = str(key)
+        if name in _NAMES and isinstance(item, str) and _is_secret(item, value.get("value")):
+            return item[:80]
         if _is_secret(name, item) or any(isinstance(text, str) and _holds_secret(text) for text in _flat(item)):
             return name[:80]
         if (found := secret_key(item)) is not None:
@@ -61,4 +73,5 @@ def _flat(value: Any) -> list[Any]:
 
 
 def _holds_secret(text: str) -> bool:
-    return may_hold_secret(text) or bool(_PRIVATE_KEY.search(text) or _LOGIN.search(text) or _JWT.search(text))
+    forms = (_PRIVATE_KEY, _LOGIN, _JWT, _CREDENTIAL)
+    return may_hold_secret(text) or any(form.search(text) for form in forms)

@@ -17,6 +17,7 @@ from scheduler.core.events.commands import Outcome, command_entry
 from scheduler.core.events.maintenance import operation_entries, step_entries
 from scheduler.core.events.nodes import clock_entries, node_entries
 from scheduler.core.events.reservations import garbage_entries, release_entries, released_entries
+from scheduler.core.nodes.missing_keys import missing_key_entries
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Overrides, Texts
 from scheduler.core.state.event import Entry, EntryKind, JournalRecord
@@ -56,6 +57,7 @@ def journal(
     entries += step_entries(before, after, now)
     entries += certificate_entries(before, after, now)
     entries += clock_entries(before, after, now)
+    entries += missing_key_entries(before, after, now)
     entries += _kills(before, after, decision, now)
     if not entries:
         return after

@@ -17,6 +17,7 @@ from dataclasses import replace
 from scheduler.core.configuration.standing_plans import RECOVERY, interruption
 from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.subscription import NOT_RECONCILED
+from scheduler.core.nodes.missing_keys import certificate_missing
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.replacement import awaits_peers, move, peer_block, settle, vacate
 from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
@@ -98,6 +99,8 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
         return Reason(Code.OTHER_JOINS, f"waits for {joining} to join the ring")
     if intent.forced:
         return None
+    if (missing := certificate_missing(state, node)) is not None:
+        return missing
     if (strain := ring_strain(ring, beside)) is not None:
         return strain
     if node.name in ring.busy and node.name not in ring.down:

@@ -174,6 +174,17 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class MissingKeys:
+    """What the scheduler cannot do for want of a key, each as the cause in words; empty while it can.
+
+    `signing` is that no node could get a certificate, `logins` that the service cannot log in to Cassandra.
+    """
+
+    signing: str = ""
+    logins: str = ""
+
+
+@dataclass(frozen=True)
 class Memory:
     """The part of the state that only this process needs: the pace of its queries, and its suppress and revive calls.
 
@@ -199,6 +210,7 @@ class Memory:
     trial: Trial | None = None
     certified: Mapping[str, float] = field(default_factory=dict)  # by task id: the last call to get a certificate
     settling: Mapping[str, float] = field(default_factory=dict)  # by task id: since when its node is ready
+    missing_keys: MissingKeys = MissingKeys()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from scheduler.core.state.node import SCHEMA_VERSION
 class EntryKind(StrEnum):
     """The kind of an event."""
 
-    SCHEDULER = "SCHEDULER"  # a scheduler has started
+    SCHEDULER = "SCHEDULER"  # a scheduler has started, or cannot log in to Cassandra
     MASTER = "MASTER"  # Mesos subscribed this framework, or the connection to it was lost
     CONFIGURATION = "CONFIGURATION"  # the target changed, a change was refused, or an override lapsed
     COMMAND = "COMMAND"  # an operator sent a command

@@ -16,8 +16,14 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_base_is_the_one_of_the_dockerfile() -> None:
     assert base_of((ROOT / "Dockerfile").read_text()) == "docker.io/library/python:3.11-slim-bookworm"
-    with pytest.raises(ImageError, match="no FROM"):
+    with pytest.raises(ImageError, match="no ARG BASE"):
         base_of("RUN true\n")
+
+
+def test_the_base_can_be_named_by_its_digest() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert next(line for line in lines if line.startswith("FROM ")) == "FROM ${BASE} AS python"
+    assert not any(line.startswith("FROM ") and ":" in line for line in lines)
 
 
 def test_the_release_of_the_base_is_the_one_that_is_made() -> None:

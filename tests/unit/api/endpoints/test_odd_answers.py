@@ -45,3 +45,42 @@ def test_an_answer_of_another_form_is_never_a_500(
         assert answer.status_code != 500, (method, path)
         if answer.status_code == 503:
             assert "nswer of a node cannot be read" in document(answer)["message"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"backup_name": None},
+        {"backup_name": 5},
+        {"state": {}},
+        {"state": None},
+        {"finished_at": []},
+        {"started_at": {"a": 1}},
+        {"bytes": "5"},
+        {"bytes": [5]},
+        {"bytes": -5, "finished_at": "2024-01-01T00:00:00Z"},
+        {"nodes": {"node-0": 1}},
+        {"objects": 1.5},
+        {"cluster": 5},
+        {"message": ["a"]},
+    ],
+    ids=str,
+)
+def test_a_list_of_another_form_is_refused_and_the_page_says_so(
+    client: FlaskClient, gateway: CoreGateway, changes: dict[str, Any]
+) -> None:
+    gateway.answers["backups"] = {"backups": [{"backup_name": "monday", "state": "complete", **changes}]}
+    query = f"external_location={PLACE}"
+    answer = client.get(f"/v1/backups?{query}")
+    assert answer.status_code == 503
+    assert "nswer of a node cannot be read" in document(answer)["message"]
+    page = client.get(f"/ui/backups?{query}")
+    assert page.status_code == 200
+    assert "nswer of a node cannot be read" in page.get_data(as_text=True)
+
+
+def test_a_list_of_few_words_is_shown(client: FlaskClient, gateway: CoreGateway) -> None:
+    gateway.answers["backups"] = {"backups": [{"backup_name": "monday", "state": "complete"}]}
+    page = client.get(f"/ui/backups?external_location={PLACE}")
+    assert page.status_code == 200
+    assert "monday" in page.get_data(as_text=True)

@@ -92,3 +92,10 @@ def test_no_rotation_without_a_key() -> None:
     answer = create_app(CoreGateway(secured()), make_settings()).test_client().put("/v1/users/rotate")
     assert answer.status_code == 409
     assert "SECRETS_KEY_FILE" in document(answer)["message"]
+
+
+def test_no_rotation_that_could_not_log_in(gateway: CoreGateway) -> None:
+    answer = create_app(gateway, make_settings(SECRETS_KEY=new_key())).test_client().put("/v1/users/rotate")
+    assert answer.status_code == 409
+    assert "no key of SECRETS_KEY_FILE (or SECRETS_KEY) sealed them. Add the key" in document(answer)["message"]
+    assert gateway.submitted == []

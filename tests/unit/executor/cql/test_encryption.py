@@ -13,6 +13,7 @@ import pytest
 from executor.cql.encryption import Encryption, UntrustedError, own_encryption, read
 from executor.tls.certificate import new_request
 from scheduler.security.authority import Names, new_authority, sign_node
+from tests.certificates import Authority
 
 OWN = "10.0.0.1"
 
@@ -84,12 +85,25 @@ def test_a_session_presents_the_certificate_of_the_node(tmp_path: Path) -> None:
         own_encryption(OWN, trusted, certificate).context(OWN)
 
 
+def test_an_authority_that_another_one_has_signed_is_enough(tmp_path: Path) -> None:
+    root = Authority(tmp_path / "root", "the company")
+    ours, theirs = (Authority(tmp_path / name, name, root) for name in ("ours", "theirs"))
+    node, other = ours.issue("node", uri="spiffe://cassandra/node-0"), theirs.issue("other", uri="spiffe://other")
+    client = own_encryption(OWN, ours.ca, node.both).context(OWN)
+    assert "'spiffe://cassandra/node-0'" in _presented(client, _asking(ours.ca, node.both))
+    with pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer"):
+        _presented(client, _asking(ours.ca, other.both))
+    trusting = Encryption(OWN, trusted=ours.ca.read_text()).context("10.0.0.2")
+    assert trusting.verify_flags & ssl.VERIFY_X509_PARTIAL_CHAIN
+
+
 def _asking(trusted: Path, certificate: Path) -> ssl.SSLContext:
     """Return the context of a server that requires certificates of its clients."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     context.load_verify_locations(trusted)
     context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context
 
 

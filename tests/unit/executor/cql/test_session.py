@@ -23,3 +23,9 @@ REFUSED = 'Error from server: code=2200 [Invalid query] message="Resource <table
 )
 def test_words(error: Exception, expected: str) -> None:
     assert words(error).startswith(expected)
+
+
+@pytest.mark.parametrize("problem", ["certificate is not yet valid", "certificate has expired"])
+def test_a_certificate_at_a_wrong_time_points_to_the_clock(problem: str) -> None:
+    error = NoHostAvailable("none", {"10.0.0.1": OSError(1, f"Last error: certificate verify failed: {problem}")})
+    assert words(error).endswith("if its node renewed it in time, this agent's clock is wrong")

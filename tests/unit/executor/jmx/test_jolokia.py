@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from executor.jmx.figures import Gatherer
-from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
+from executor.jmx.jolokia import EXCEPTION, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
 from executor.jmx.status import interpret, poll, with_details
 from executor.protocol import NodeStatus, StatusReply, encode_message, parse_message
 from tests.http_servers import HttpServer, QuietHandler
@@ -291,3 +291,10 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up_in_time() -> None:
         finally:
             ended.set()
         assert time.monotonic() - begin < 10
+
+
+def test_the_search_for_names_of_exceptions_takes_linear_time() -> None:
+    began = time.process_time()
+    assert EXCEPTION.sub("", "a." * 50_000) == "a." * 50_000
+    assert time.process_time() - began < 2
+    assert EXCEPTION.sub("", "java.lang.RuntimeException: java.io.IOException : no space") == "no space"

@@ -86,6 +86,7 @@ def test_a_node_gets_a_certificate_that_it_can_use() -> None:
     [
         pytest.param(("node-1_executor__a", "S1"), id="another node's executor"),
         pytest.param(("node-0_executor__a", "S1"), id="another agent"),
+        pytest.param(("node-1_executor__a", "S0"), id="another executor of the agent"),
     ],
 )
 def test_another_executor_gets_nothing(sender: tuple[str, str], caplog: pytest.LogCaptureFixture) -> None:

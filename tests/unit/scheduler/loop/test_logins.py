@@ -158,3 +158,7 @@ def test_passwords_stay_without_a_key_and_while_a_node_is_down() -> None:
     name, node = next(iter(state.nodes.items()))
     lost = replace(node, task=None)
     assert due(replace(state, nodes={**state.nodes, name: lost})) is None
+
+
+def test_no_rotation_begins_that_could_not_log_in() -> None:
+    assert due(aged(), Sealer([new_key()])) is None

@@ -241,3 +241,32 @@ def test_only_the_first_certificate_of_the_files_is_the_authority(authority: Key
             assert issuer.holds(Authority(stored))
             assert issuer.pair(Authority(stored)) == authority
     assert not issuer.holds(Authority(root.certificate))
+
+
+def test_a_request_that_was_changed_after_it_was_signed_is_refused(authority: KeyPair) -> None:
+    others = request("node-0", x509.IPAddress(ip_address("10.0.0.2")))
+    made_ours = changed(others, b"\x0a\x00\x00\x02", b"\x0a\x00\x00\x01")
+    with pytest.raises(RequestRefused, match="is not signed by the key that it names"):
+        sign_node(made_ours, NAMES, authority, 30, NOW)
+
+
+def test_another_certificate_of_the_same_key_is_the_same_authority(authority: KeyPair) -> None:
+    """What the key signs is accepted under either of them."""
+    root, key = (
+        ec.generate_private_key(ec.SECP256R1()),
+        serialization.load_pem_private_key(authority.key.encode(), None),
+    )
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    moment = datetime.fromtimestamp(NOW, UTC)
+    other = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "other")]))
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "root")]))
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(moment)
+        .not_valid_after(moment + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(root, hashes.SHA256())
+    )
+    assert certifies(authority.certificate, other.public_bytes(serialization.Encoding.PEM).decode())

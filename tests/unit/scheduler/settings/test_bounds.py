@@ -89,6 +89,14 @@ def test_yaml(text: str) -> None:
     assert all(problem.startswith("CASSANDRA_YAML ") and len(problem) < 1000 for problem in found), (options, found)
 
 
+@pytest.mark.parametrize("text", ["://a:b", "eyJ-", "eyJaaaaaaaa.", "password ", "authorization:a", "basic "])
+def test_the_search_for_secrets_takes_linear_time(text: str) -> None:
+    value = text * (90_000 // len(text))
+    began = time.process_time()
+    parse_yaml(f"authenticator: {{class_name: X, parameters: {{a: '{value}'}}}}", "F")
+    assert time.process_time() - began < 3
+
+
 def test_a_private_key_in_a_comment_is_one_too() -> None:
     lines = "".join(f"# {line}\n" for line in PEM.splitlines())
     assert "must not hold a private key" in problems(CASSANDRA_YAML=f"num_tokens: 8\n{lines}")[0]
@@ -125,6 +133,18 @@ def test_many_problems_of_yaml_are_a_few() -> None:
         {"authenticator": {"parameters": {"bindpw": "geheim"}}},
         {"authenticator": {"parameters": {"token": "geheim"}}},
         {"authenticator": {"parameters": {"assertion": "eyJhbGciOiJIUzI1NiJ9.geheim.x"}}},
+        {"authenticator": {"parameters": {"header": "Authorization: Bearer geheim"}}},
+        {"authenticator": {"parameters": {"x": "Basic dXNlcjpnZWhlaW0="}}},
+        {"authenticator": {"parameters": {"authorization": "geheim"}}},
+        {"authenticator": {"parameters": [{"name": "password", "value": "geheim"}]}},
+        {"authenticator": {"parameters": [{"key": "client_secret", "value": "geheim"}]}},
+        {"authenticator": {"parameters": {"hmacKey": "geheim"}}},
+        {"authenticator": {"parameters": {"PSK": "geheim"}}},
+        {"authenticator": {"parameters": {"keystore_pin": "geheim"}}},
+        {"authenticator": {"parameters": {"passcode": "geheim"}}},
+        {"authenticator": {"parameters": {"client_secret_value": "geheim"}}},
+        {"authenticator": {"parameters": {"x": "ghp_" + "geheim" * 6}}},
+        {"authenticator": {"parameters": {"x": "PuTTY-User-Key-File-3: x\nPrivate-Lines: 1\ngeheim"}}},
     ],
     ids=str,
 )
@@ -147,6 +167,9 @@ def test_secrets_in_yaml(document: object) -> None:
         {"ssl_context_factory": {"parameters": {"trusted_certificates": "-----BEGIN CERTIFICATE-----"}}},
         {"startup_checks": {"check_filesystem_ownership": {"ownership_token": "cluster-1"}}},
         {"authenticator": {"parameters": {"url": "ldap://host:389/ou=a@b"}}},
+        {"authenticator": {"parameters": [{"name": "password", "value": ""}, {"name": "user", "value": "dba"}]}},
+        {"authenticator": {"parameters": {"mode": "basic authentication", "realm": "Bearer of news", "pinned": "x"}}},
+        {"transparent_data_encryption_options": {"key_alias": "testing:1", "cipher": "AES/CBC/PKCS5Padding"}},
     ],
     ids=str,
 )
@@ -175,6 +198,10 @@ def test_no_secrets(document: object) -> None:
         "-Durl=ldap://:geheim@host",
         "-Durl=ldap://user:ge/geheim@host",
         "-Dx=eyJhbGciOiJIUzI1NiJ9.geheim.x",
+        "-Dnewrelic.config.license_key=geheim",
+        "-DsessionKey=geheim",
+        "-Dmy.secret.value=geheim",
+        "'-Dheader=Authorization: Bearer geheim'",
     ],
 )
 def test_secrets_in_options_of_java(word: str) -> None:

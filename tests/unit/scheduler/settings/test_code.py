@@ -43,7 +43,7 @@ HARMFUL = """
     -XX:+HeapDumpBeforeFullGC -XX:+WhiteBoxAPI -XX:+RelaxAccessControlCheck -XX:+CreateCoredumpOnCrash
     -XX:+CrashOnOutOfMemoryError -XX:+DumpPrivateMappingsInCore -Dcassandra.storage_hook=Evil
     -Dcassandra.stream_hook=Evil -Dcassandra.clock=Evil -Dcassandra.partitioner=Evil -DsocksProxyHost=evil
-    -Djolokia.x=1 -Dx=ä -XX:ä=1
+    -Djolokia.x=1 -Dx=ä -XX:ä=1 -XX:CRaCRestoreFrom=x -XX:CRaCCheckpointTo=x -XX:CREngine=x -XX:ProfileLogIn=x
 """
 
 
