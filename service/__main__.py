@@ -15,7 +15,7 @@ from dataclasses import replace
 from scheduler.errors import Exit
 from scheduler.loop.gateway import LoopGateway
 from scheduler.security.api_certificate import UnusableCertificate
-from scheduler.settings import InvalidSettings, Settings, check_access, parse
+from scheduler.settings import InvalidSettings, Settings, check_access, check_texts_of_access, parse
 from service import logs, tokens
 
 UNINSTALL = "uninstall"
@@ -31,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = parse(os.environ)
     except InvalidSettings as error:
-        return _refuse(error.problems)
+        served = parsed.command is None
+        return _refuse((*error.problems, *(check_texts_of_access(os.environ) if served else ())))
     if parsed.command == UNINSTALL:
         return _uninstall(settings, parsed.service)
     if (problem := check_access(settings)) is not None:

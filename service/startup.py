@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from executor.certificate_messages import split_certificates
 from scheduler import __version__
@@ -38,6 +39,8 @@ from scheduler.settings.effective import wanted_at_start
 from scheduler.storage.port import Store
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
 from service.uninstall import begin_removal, is_over, last_snapshot
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -320,10 +323,23 @@ def access(settings: Settings) -> Access:
         raise FatalError(Exit.SETTINGS, f"ZOOKEEPER_CREDENTIALS_FILE {path} cannot be used: {error}.") from error
 
 
+def _read(setting: str, path: str, parse: Callable[[str], T]) -> T | None:
+    """Return what a setting's file holds now, None if it is not set. Raises FatalError."""
+    try:
+        return parse(read_text(Path(path))) if path else None
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise FatalError(Exit.SETTINGS, f"{setting} {path} cannot be used any more: {why}.") from error
+
+
 def framework(settings: Settings) -> FrameworkSettings:
-    """Return the framework's data for Mesos; reads the principal's secret or the service account from its file."""
-    secret = read_text(Path(settings.service_secret_file)).strip(" \t\r\n") if settings.service_secret_file else None
-    account = parse_account(read_text(Path(settings.service_account_file))) if settings.service_account_file else None
+    """Return the framework's data for Mesos; reads the principal's secret or the service account from its file.
+
+    Raises:
+        FatalError: The file can no longer be used.
+    """
+    secret = _read("SERVICE_SECRET_FILE", settings.service_secret_file, lambda text: text.strip(" \t\r\n"))
+    account = _read("SERVICE_ACCOUNT_FILE", settings.service_account_file, parse_account)
     host = settings.api_host if settings.api_host not in ("0.0.0.0", "::", "") else socket.gethostname()
     return FrameworkSettings(
         master=settings.mesos_master,

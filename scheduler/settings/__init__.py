@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from scheduler.security.issuer import Issuer
     from scheduler.security.sealing import Sealer
 
+_UNGUARDED = (
+    "API_TOKEN_FILE must be set, or API_TRUST_ROUTER must be true if a router before the API lets in only who may "
+    "command the cluster."
+)
 NAMES = frozenset((*(setting.name for setting in TABLE), *(option.name for option in OPTIONS)))
 
 
@@ -311,10 +315,14 @@ def check_access(settings: Settings) -> str | None:
     """Return why the API must not be served with these settings: anybody could command it. None if it may."""
     if settings.api_token_file or settings.api_client_ca_file or settings.api_trust_router:
         return None
-    return (
-        "API_TOKEN_FILE must be set, or API_TRUST_ROUTER must be true if a router before the API lets in only who may "
-        "command the cluster."
-    )
+    return _UNGUARDED
+
+
+def check_texts_of_access(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the same for settings that cannot be parsed; nothing where a setting that decides it is given."""
+    given = any(environ.get(name, "").strip() for name in ("API_TOKEN_FILE", "API_CLIENT_CA_FILE"))
+    router = environ.get("API_TRUST_ROUTER", "").strip().lower()
+    return () if given or router not in ("", "false") else (_UNGUARDED,)
 
 
 def render() -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from scheduler.settings import InvalidSettings, check_access, parse, render
+from scheduler.settings import InvalidSettings, check_access, check_texts_of_access, parse, render
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = parse(os.environ)
     except InvalidSettings as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.writelines(f"{problem}\n" for problem in (*error.problems, *check_texts_of_access(os.environ)))
         return 1
     if (problem := check_access(settings)) is not None:
         sys.stderr.write(f"{problem}\n")

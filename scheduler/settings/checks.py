@@ -139,10 +139,23 @@ def _missing_bundles(reading: Reading) -> Iterator[str]:
     if "ARTIFACTS_URL" not in reading.derived or not reading.has("ARTIFACTS_DIR"):
         return
     directory = Path(reading.values["ARTIFACTS_DIR"])
-    bundles = {"EXECUTOR_LOCATION": EXECUTOR_BUNDLE, "EXECUTOR_CASSANDRA_LOCATION": cassandra_bundle(reading)}
+    bundles = {"EXECUTOR_LOCATION": EXECUTOR_BUNDLE}
+    if reading.has("CASSANDRA_VERSION"):  # another version is a problem of its own
+        bundles["EXECUTOR_CASSANDRA_LOCATION"] = cassandra_bundle(reading)
     for setting, name in bundles.items():
-        if setting in reading.derived and not (directory / name).is_file():
-            yield f"ARTIFACTS_DIR {directory} must hold {name}, or {setting} must be the address where agents fetch it."
+        if setting in reading.derived and (why := _missing(directory / name)) is not None:
+            yield (
+                f"ARTIFACTS_DIR {directory} must hold {name}, or {setting} must be the address where agents "
+                f"fetch it{why}."
+            )
+
+
+def _missing(file: Path) -> str | None:
+    """Return None for a file that is there, else why it cannot be looked for, after a colon, if that is the cause."""
+    try:
+        return None if file.is_file() else ""
+    except OSError as error:  # a directory that this user cannot look into, or a name that is too long
+        return f": {error.strerror}"
 
 
 @dataclass

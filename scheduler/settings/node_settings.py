@@ -139,6 +139,7 @@ SECURITY = (
         "SECURITY_PASSWORD_DAYS",
         "0",
         "Days after which the scheduler rotates the passwords of its own users of Cassandra; 0: only on request.",
+        minimum=0,
         maximum=3650,
     ),
     text(

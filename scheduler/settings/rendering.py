@@ -30,15 +30,15 @@ at its start. There are two ways to change a setting:
 
 - Restart the scheduler with the new environment.
 - Override it [through the API](operations/settings.md). This works for options of cassandra.yaml and the sections
-  Cluster, Cassandra and Executor, except for settings that decide [which code runs on the
-  agents](security.md#code-comes-from-the-environment).
+  Cluster, Cassandra, Executor and Security. It does not work for files, nor for settings that decide [which code runs
+  on the agents](security.md#code-comes-from-the-environment).
 
 Settings of nodes become a new target configuration, if a running cluster can adopt the change.
 
 The scheduler reports all problems together, each in one sentence, and does not start:
 
-- unknown names that begin with `CASSANDRA_`, `CLUSTER_TASK_`, `EXECUTOR_` or `SERVICE_`, and names that look like a
-  misspelt setting; those of the command line (`CASSANDRA_MESOS_…`) do not count;
+- unknown names that begin with `CASSANDRA_`, `CLUSTER_TASK_`, `EXECUTOR_`, `SECURITY_` or `SERVICE_`, and names that
+  look like a misspelt setting; those of the command line (`CASSANDRA_MESOS_…`) do not count;
 - wrong types and values out of range;
 - settings that contradict each other: seeds and nodes, heap and memory, two equal ports;
 - files that cannot be read, and missing bundles.

@@ -107,7 +107,9 @@ def master(value: str) -> str | None:
     """Check the address of the Mesos master, such as `zk://host-1:2181,host-2:2181/mesos`."""
     if value.startswith("zk://"):
         addresses, _, path = value.removeprefix("zk://").partition("/")
-        return None if path and servers(addresses) is None else "must be zk://host:port,host:port/path"
+        if servers(addresses) is not None or not path.strip("/"):
+            return "must be zk://host:port,host:port/path"
+        return zookeeper_path(f"/{path}")
     if not value.startswith("[") and _is_place(_HOST_PORT.fullmatch(value)):  # pymesos cannot read IPv6
         return None
     return "must be host:port or zk://host:port,host:port/path"
@@ -122,7 +124,9 @@ def _is_place(found: re.Match[str] | None) -> bool:
 
 def zookeeper_path(value: str) -> str | None:
     """Check the path of a znode, such as `/mesos`."""
-    return None if value.startswith("/") and len(value) > 1 else "must begin with / and name a znode"
+    if not value.startswith("/") or not value.strip("/"):
+        return "must begin with / and name a znode"
+    return "must not have . or .. as a part of its path" if {".", ".."} & set(value.split("/")) else None
 
 
 def secrets_key(value: str) -> str | None:
@@ -142,6 +146,13 @@ def url(value: str) -> str | None:
     except ValueError:  # of a port, or of brackets
         usable = False
     return None if usable and re.fullmatch(r"https?://[^\s/]+(/\S*)?", value) else rule
+
+
+def folder_url(value: str) -> str | None:
+    """Check an HTTP URL to which names of files are appended."""
+    if re.search("[?#]", value):
+        return "must be an http:// or https:// URL without ? and #: names of files follow it"
+    return url(value)
 
 
 def uri(value: str) -> str | None:

@@ -199,7 +199,7 @@ _API = (
         "ARTIFACTS_URL",
         "",
         "Address from which agents fetch the bundles; it must not depend on the scheduler's agent.",
-        rule=rules.url,
+        rule=rules.folder_url,
         derived="`http(s)://<API_HOST, or <name>.marathon.mesos when that is a wildcard>:<API_PORT>/v1/artifacts/`",
     ),
     text(

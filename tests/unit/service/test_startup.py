@@ -134,6 +134,25 @@ def test_the_secret_is_read_from_its_file_and_never_shown(tmp_path: Path) -> Non
     assert "top-secret" not in repr(made)
 
 
+@pytest.mark.parametrize("content", [None, b"\xff"])
+@pytest.mark.parametrize("name", ["SERVICE_SECRET_FILE", "SERVICE_ACCOUNT_FILE"])
+def test_a_file_for_mesos_that_was_lost_since_the_check_is_a_setting_to_correct(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    """The lock and ZooKeeper can be waited for as long as it takes to replace a file."""
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    given = settings(tmp_path)
+    if name == "SERVICE_SECRET_FILE":
+        given = replace(given, service_secret_file=str(file))
+    else:
+        given = replace(given, service_account_file=str(file))
+    with pytest.raises(FatalError, match=f"{name} {file} cannot be used any more: ") as raised:
+        framework(given)
+    assert raised.value.code is Exit.SETTINGS
+
+
 HEAP = "CASSANDRA_HEAP_SIZE_MB"
 
 

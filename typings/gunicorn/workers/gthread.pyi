@@ -6,6 +6,7 @@ from gunicorn.workers.workertmp import WorkerTmp
 
 class ThreadWorker:
     alive: bool
+    ppid: int
     cfg: Config
     sockets: list[Any]
     wsgi: Any

@@ -1,0 +1,2 @@
+class Arbiter:
+    WORKER_BOOT_ERROR: int
