@@ -13,7 +13,7 @@ from cli.requests import login_option, request_of
 from cli.session import Group, Session, pass_session
 from cli.tables import Column, Kind, Table, clean, columns, fields_table
 from cli.units import format_bytes, format_duration
-from cli.waiting import operation_path, wait_for_operation
+from cli.waiting import operation_path, wait_for_operation, wait_for_stop
 from cli.watching import repeat, watch_option
 
 Json = Mapping[str, Any]
@@ -164,14 +164,7 @@ def stop_operation(session: Session, kind: str, waits: bool, timeout: float | No
     session.output.show(answer, fields_table(list(answer.items())))
     if not waits:
         return ExitCode.DONE
-    from cli.waiting import Reached, operation_state, wait
-
-    def read() -> Reached:
-        document = session.client.get(f"{operation_path(kind)}/status")
-        lines = operation_state(document).lines
-        return Reached(lines, ExitCode.DONE if document["state"] in ("STOPPED", "COMPLETE") else None)
-
-    return wait(session, read, timeout, f"op watch {kind}")
+    return wait_for_stop(session, kind, answer["id"], timeout)
 
 
 def continue_operation(session: Session, kind: str, login: str | None, waits: bool, timeout: float | None) -> int:
