@@ -7,6 +7,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
@@ -160,13 +161,11 @@ class Client:
     def _read(self, address: str, headers: Mapping[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if kept is not None:
-            try:
-                return _one(kept, "GET", address, None, headers, keep=True)
-            except _DISCONNECTED:
-                kept.close()
+            with suppress(*_DISCONNECTED):
+                return _keep(kept, address, headers)
         self._local.connection = self._connect(READ_SECONDS)
         self._kept.append(self._local.connection)
-        return _one(self._local.connection, "GET", address, None, headers, keep=True)
+        return _keep(self._local.connection, address, headers)
 
     def _connect(self, seconds: float) -> http.client.HTTPConnection:
         host, port = str(self._parts.hostname), self._parts.port
@@ -229,20 +228,26 @@ def segment(text: str) -> str:
 
 
 def _one(
-    connection: http.client.HTTPConnection,
-    method: str,
-    address: str,
-    data: bytes | None,
-    headers: Mapping[str, str],
-    keep: bool = False,
+    connection: http.client.HTTPConnection, method: str, address: str, data: bytes | None, headers: Mapping[str, str]
 ) -> tuple[http.client.HTTPResponse, bytes]:
     try:
         connection.request(method, address, body=data, headers=dict(headers))
         response = connection.getresponse()
         return response, response.read()
     finally:
-        if not keep:
-            connection.close()
+        connection.close()
+
+
+def _keep(
+    connection: http.client.HTTPConnection, address: str, headers: Mapping[str, str]
+) -> tuple[http.client.HTTPResponse, bytes]:
+    try:
+        connection.request("GET", address, headers=dict(headers))
+        response = connection.getresponse()
+        return response, response.read()
+    except (OSError, http.client.HTTPException):
+        connection.close()  # else it waits for the rest of this answer, and refuses each later request
+        raise
 
 
 def _decode(response: http.client.HTTPResponse, content: bytes) -> Any:
