@@ -102,7 +102,8 @@ def snapshot() -> Snapshot:
         Unavailable: There is none.
     """
     found = access().gateway.snapshot()
-    g.snapshot_at = found.at
+    # Of this moment: a request that then waits for a node would count its own time.
+    g.snapshot_age = time.time() - found.at
     return found
 
 
@@ -127,8 +128,8 @@ def answer(key: str, build: Callable[[Snapshot], Any], of: Snapshot | None = Non
 
 def stale_seconds() -> int | None:
     """Return the age of the snapshot that the answer is made from; None while it is fresh."""
-    at = g.get("snapshot_at")
-    return round(age) if at is not None and (age := time.time() - at) > FRESH_SECONDS else None
+    age: float | None = g.get("snapshot_age")
+    return round(age) if age is not None and age > FRESH_SECONDS else None
 
 
 def mark_stale(response: Response) -> Response:
