@@ -16,6 +16,7 @@ class Interrupt:
     """A stop of new work in a plan, also after a restart of the scheduler; work that runs is finished."""
 
     plan: str
+    principal: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

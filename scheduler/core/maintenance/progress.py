@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from executor.protocol import JobProgress
+from scheduler.core.configuration.standing_plans import describe_interrupt
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import back_off
 from scheduler.core.state.cluster import ClusterState
@@ -129,7 +130,7 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
     if operation.state is OperationState.RUNNING and (other := _other_operation(view)) is not None:
         return other
     if operation.interrupted and operation.state is OperationState.RUNNING:
-        return Reason(Code.INTERRUPTED, f"the plan {operation.kind} was interrupted by an operator")
+        return describe_interrupt(operation.kind, operation.interrupted_by, operation.interrupted_at)
     if (waiting := back_off(step.failures, now)) is not None:
         return waiting
     running = view.running[phase]
