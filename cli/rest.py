@@ -33,6 +33,8 @@ class Target:
     ca: str = ""
     cert: str = ""
     key: str = ""
+    # The operator's reason for commands.
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,7 @@ class Client:
         try:
             if method != "GET":
                 # A command must be sent once, so it never uses a connection that the server may have closed.
-                return _one(self._connect(COMMAND_SECONDS), method, address, data, self._headers(data))
+                return _one(self._connect(COMMAND_SECONDS), method, address, data, self._command_headers(data))
             return self._read(address, {**self._headers(), **headers})
         except http.client.InvalidURL as error:
             raise Failure(f"The request {method} {address} cannot be sent: {error}.", ExitCode.USAGE) from error
@@ -180,6 +182,11 @@ class Client:
         if data is not None:
             headers["Content-Type"] = "application/json"
         return headers
+
+    def _command_headers(self, data: bytes | None) -> dict[str, str]:
+        # http.client encodes headers as Latin-1; the API reads UTF-8.
+        reason = self._target.reason.encode().decode("latin-1")
+        return {**self._headers(data), **({"X-Reason": reason} if reason else {})}
 
     def _address(self, path: str, query: Mapping[str, str] | None) -> str:
         words = urlencode({name: value for name, value in (query or {}).items() if value != ""})

@@ -71,7 +71,10 @@ class Session:
                 ExitCode.USAGE,
             )
         files = {name: self._value(name) or self._file(name) for name in ("ca", "cert", "key")}
-        return Client(Target(url=url, token=self._token(), **files))
+        reason = str(self.given.get("reason") or "")
+        if not reason.isprintable():
+            raise Failure("The reason must be printable characters.", ExitCode.USAGE)
+        return Client(Target(url=url, token=self._token(), reason=reason, **files))
 
     @property
     def has_client(self) -> bool:
@@ -154,6 +157,7 @@ def global_options(hidden: bool) -> list[click.Parameter]:
         option("--token-file", type=file, help="The file with the token; only its owner may have rights on it."),
         option("-o", "--output", type=click.Choice(FORMATS), help="The format of the output."),
         option("-y", "--yes", is_flag=True, help="Do not ask before a command that interrupts or removes something."),
+        option("--reason", metavar="TEXT", help="Your reason for a command, which its event keeps."),
         option("--no-color", is_flag=True, help="No colours."),
         option("-q", "--quiet", is_flag=True, help="No words on stderr, except errors."),
         option("-v", "--verbose", is_flag=True, help="Write each request to stderr."),

@@ -14,6 +14,7 @@ from flask import Response, current_app, g, jsonify
 
 from api.http.errors import refusal_error
 from api.http.open_streams import OpenStreams
+from api.http.reasons import read_reason
 from scheduler.core.commands.command import Command
 from scheduler.loop.snapshot import Gateway, Snapshot
 from scheduler.metrics import Metrics
@@ -109,7 +110,7 @@ def snapshot() -> Snapshot:
 
 def submit(command: Command) -> None:
     """Have the scheduler carry out a command of the request's principal. Raises RequestError if it refuses."""
-    refusal = access().gateway.submit(command, g.principal)
+    refusal = access().gateway.submit(command, g.principal, read_reason())
     if refusal is not None:
         raise refusal_error(refusal)
 

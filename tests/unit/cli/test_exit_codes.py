@@ -175,7 +175,7 @@ class TestWaiting:
         cleaning(gateway)
         first = gateway.state.operations["cleanup"]
 
-        def submit(command: Command, principal: str) -> None:
+        def submit(command: Command, principal: str, reason: str = "") -> None:
             """Stop the operation at once; another operator starts the next one."""
             ended = HistoryRecord(replace(first, state=OperationState.STOPPED, finished_at=NOW), {})
             run(gateway)
@@ -206,7 +206,7 @@ class TestWaiting:
         self, line: str, after: dict[str, str], code: int, cli: CommandLine, served: Served, gateway: CoreGateway,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        def submit(command: Command, principal: str) -> None:
+        def submit(command: Command, principal: str, reason: str = "") -> None:
             """Carry the command out at once."""
             node = gateway.state.nodes["node-0"]
             assert node.task is not None

@@ -124,6 +124,21 @@ def test_an_old_state_is_reported(gateway: CoreGateway, cli: CommandLine) -> Non
     assert (ran.code, "s old" in ran.err) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("reason", "code", "words"),
+    [
+        ("the disks are slow — ask Jürgen", 0, "Received cmd"),
+        ("two\nlines", 2, "The reason must be printable characters."),
+        ("a" * 201, 1, "The header X-Reason must have at most 200 printable characters."),
+    ],
+)
+def test_the_reason_of_a_command(reason: str, code: int, words: str, gateway: CoreGateway, cli: CommandLine) -> None:
+    with serve(create_app(gateway, make_settings())) as found:
+        ran = cli("--url", found.url, "plan", "interrupt", "deploy", "--reason", reason)
+    assert (ran.code, words in ran.err) == (code, True), ran
+    assert gateway.reasons == ([reason] if code == 0 else [])
+
+
 def test_a_query_is_sent_as_it_is(gateway: CoreGateway, cli: CommandLine) -> None:
     with serve(create_app(gateway, make_settings())) as found:
         assert cli("--url", found.url, "api", "GET", "/v1/events?since=2024-01-31T23%3A59%3A59Z").code == 0
