@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "EDITOR": "the editor of `config edit`",
 }
 _PREFIX = "CASSANDRA_MESOS_"
+_WHOLE = 1000
 
 
 @dataclass
@@ -93,8 +94,12 @@ class Session:
         if chosen not in FORMATS:
             raise Failure(f"The output must be one of {', '.join(FORMATS)}, not {chosen}.", ExitCode.USAGE)
         terminal = sys.stdout.isatty()
-        plain = bool(self.given.get("no_color")) or bool(self.environ.get("NO_COLOR"))
-        return Output(chosen, terminal and not plain, terminal, bool(self.given.get("quiet")))
+        return Output(chosen, terminal and not self.plain, terminal, bool(self.given.get("quiet")))
+
+    @property
+    def plain(self) -> bool:
+        """Return whether there must be no colours."""
+        return bool(self.given.get("no_color")) or bool(self.environ.get("NO_COLOR"))
 
     def confirm(self, question: str) -> None:
         """Ask before a command that interrupts service or removes something.
@@ -187,6 +192,12 @@ class Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of this name or alias."""
         return super().get_command(ctx, self.aliases.get(cmd_name, cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the first sentence of each command's help; click would cut it to one line."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, it.get_short_help_str(_WHOLE)) for name, it in found if it is not None])
 
 
 Group.group_class = Group
