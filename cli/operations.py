@@ -9,6 +9,7 @@ import click
 
 from cli.errors import ExitCode, Failure
 from cli.options import WholeNumber, wait_options
+from cli.reasons import brief
 from cli.requests import login_option, request_of
 from cli.session import Group, Session, pass_session
 from cli.tables import Column, Kind, Table, clean, columns, fields_table
@@ -24,7 +25,7 @@ _NODES = columns(
     Column("Finished", Kind.TIME, wide=True), "Why",
 )  # fmt: skip
 _ENDED = columns(
-    "Id", "Kind", "State", Column("Started", Kind.TIME), Column("Finished", Kind.TIME), "By",
+    Column("Id", spare=True), "Kind", "State", Column("Started", Kind.TIME), Column("Finished", Kind.TIME), "By",
     Column("Nodes", wide=True), "Message",
 )  # fmt: skip
 _BARS, _BARS_SHOWN = "▁▂▃▄▅▆▇█", 40
@@ -185,7 +186,7 @@ def _row(name: str, step: Json) -> tuple[Any, ...]:
     return (
         name, step.get("phase"), step["state"], progress.get("percent"), progress.get("rate"),
         progress.get("seconds_left"), step["failures"], step["started"], step["finished"],
-        step["error"] or progress.get("waiting") or ("" if step["state"] == "COMPLETE" else step["message"]),
+        step["error"] or progress.get("waiting") or ("" if step["state"] == "COMPLETE" else brief(step["message"])),
     )  # fmt: skip
 
 

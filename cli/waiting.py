@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from cli.errors import ExitCode, Failure
 from cli.progress import Progress
+from cli.reasons import brief
 from cli.rest import segment
 from cli.session import Session
 
@@ -53,8 +54,8 @@ def plan_state(name: str, document: Mapping[str, Any]) -> Reached:
     """Judge a plan by its document."""
     status = document["status"]
     steps = [step for phase in document["phases"] for step in phase["steps"] if step["status"] != "COMPLETE"]
-    lines = [f"{name} {status}", *(f"{step['name']}  {step['status']}  {step['message']}" for step in steps)]
-    message = next((step["message"] for step in steps), "")
+    lines = [f"{name} {status}", *(f"{step['name']}  {step['status']}  {brief(step['message'])}" for step in steps)]
+    message = next((brief(step["message"]) for step in steps), "")
     if status == "COMPLETE":
         return Reached(lines, ExitCode.DONE)
     if status == "ERROR":
@@ -195,7 +196,7 @@ def _node_line(name: str, step: Mapping[str, Any]) -> str:
     progress = step.get("progress") or {}
     percent, rate, left = (progress.get(key) for key in ("percent", "rate", "seconds_left"))
     if step["state"] == "COMPLETE" or percent is None:
-        return f"{name}  {step['phase']}  {step['state']}  {progress.get('waiting') or step['message']}"
+        return f"{name}  {step['phase']}  {step['state']}  {progress.get('waiting') or brief(step['message'])}"
     bar = "#" * int(percent / 5)
     parts = [name, step["phase"], f"[{bar:<20}] {percent:.0f} %"]
     parts += [f"{format_bytes(rate)}/s"] if rate else []

@@ -48,7 +48,7 @@ LINES = (
     "node logs 0",
     "node status 0", "node restart 0 -y", "node cancel 0", "node restart all -y --force", "node replace 1 -y --force",
     "node decommission 2 -y --force", "node replace 2 --decommission -y --force", "node pause 1 -y --force",
-    "node resume 1", "op list --all", "op show backup", "op stop backup -y",
+    "node resume 1", "op list --all", "op show backup", "op retry backup", "op stop backup -y",
     "op continue repair", "op tune backup --throttle 5", "op history backup-verify", "repair start --keyspace shop",
     "repair status", "repair stop -y", "repair continue", "repair history", "cleanup start --node 0,1 --parallelism 2",
     "compact status", "scrub stop -y", "flush continue", "upgradesstables history", "garbagecollect start",

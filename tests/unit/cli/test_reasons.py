@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.reasons import chain
+from cli.reasons import brief, chain
 
 
 def plan(*steps: tuple[str, str, str, str]) -> dict[str, Any]:
@@ -45,6 +45,30 @@ OFFERS = [
 )
 def test_chain(wanted: str, found: list[tuple[int, str]]) -> None:
     assert [(link.depth, link.reason) for link in chain(PLANS, OFFERS, wanted)] == found
+
+
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("Deploying Cassandra node node-0 mode: NORMAL; settings changed; waits", "settings changed; waits"),
+        ("Deploying Cassandra node node-3 mode: ; waits for an offer", "waits for an offer"),
+        ("Repair of node-0: waits for node-1", "waits for node-1"),
+        ("Complete of cluster: waits for the phase Upload", "waits for the phase Upload"),
+        ("node-2 is down: node-0 and node-1 do not see it", "node-2 is down: node-0 and node-1 do not see it"),
+        ("Mesos has reported every task", "Mesos has reported every task"),
+    ],
+)
+def test_a_message_without_what_its_row_says(message: str, found: str) -> None:
+    assert brief(message) == found
+
+
+def test_a_job_that_runs_waits_for_a_node() -> None:
+    plans = {
+        "recovery": plan(("node-2", "WAITING", "UNREACHABLE", "node-2 is down")),
+        "repair": plan(("node-0", "IN_PROGRESS", "RUNNING", "20 %; waits: node-2 (127.0.0.4) is down")),
+    }
+    found = [(link.depth, link.plan, link.reason) for link in chain(plans, [], "repair")]
+    assert found == [(0, "repair", "RUNNING"), (1, "recovery", "UNREACHABLE")]
 
 
 def test_the_newest_evaluation_of_an_agent_holds() -> None:
