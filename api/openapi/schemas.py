@@ -335,6 +335,8 @@ SCHEMAS: Mapping[str, Json] = {
                         "nodes": {"type": ["integer", "null"]},
                         "objects": {"type": ["integer", "null"]},
                         "bytes": {"type": ["integer", "null"]},
+                        "new_bytes": {"type": ["integer", "null"]},
+                        "verified": {"type": ["object", "null"], "properties": {"state": STRING, "at": STRING}},
                         "message": STRING,
                     },
                     "required": ["backup_name", "state"],

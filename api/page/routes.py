@@ -235,7 +235,7 @@ def _backups(given: Mapping[str, str]) -> Response:
     listed = outcome.document.get("backups", []) if outcome is not None and outcome.accepted else []
     return answer(
         "backups.html", "backups", "Backups", place=place, places=places, outcome=outcome,
-        backups=backups.newest_first(listed), line=backups.time_line(listed), verified=backups.verified(found.state),
+        backups=backups.newest_first(listed), line=backups.time_line(listed),
         deletion=button("start-backup-delete"), backup=button("start-backup"),
     )  # fmt: skip
 
