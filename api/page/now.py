@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from api.documents import curves, operations
 from api.documents.certificates import Json, authority_warnings, certificates
 from api.page.commands import Button, button
-from api.page.formats import percent, size
+from api.page.formats import brief, percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
@@ -195,7 +195,7 @@ def _of_plan(found: Snapshot, name: str, plan: Plan) -> Iterator[Item]:
                 title = f"{name}: {phase.name}" if step.reason in _OF_PLAN else f"{name}: {step.name}"
                 where = f"offers?node={step.name}" if step.reason in _OF_OFFERS else link
                 word = step.status.value.replace("_", " ").lower()
-                yield Item(Mark(tone, word), title, sentence(step.message, _ENDS), buttons, where)
+                yield Item(Mark(tone, word), title, sentence(brief(step.message), _ENDS), buttons, where)
 
 
 def _buttons(found: Snapshot, plan: str, phase: str, step: Step) -> Iterator[Button]:
@@ -227,4 +227,5 @@ def _telling(plan: Plan) -> Step | None:
 
 def _named(step: Step) -> str:
     """Return the message of a step, with its name if the message lacks it."""
-    return step.message if step.name in step.message else f"{step.name}: {step.message}"
+    message = brief(step.message)
+    return message if step.name in message else f"{step.name}: {message}"
