@@ -25,6 +25,7 @@ from scheduler.settings import Settings
 from service.certificate import ApiCertificate
 from service.certificate_source import certificate_source
 from service.http.worker import Worker
+from service.logs import recent
 from service.startup import Service
 
 GRACEFUL_SECONDS = 15
@@ -74,10 +75,12 @@ class Server(BaseApplication):
     def load(self) -> object:
         """Return the WSGI application, in the worker."""
         if self._certificate is None:
-            return create_app(self._gateway, self._settings, self._metrics)
+            return create_app(self._gateway, self._settings, self._metrics, recent_log=recent.entries)
         self._metrics.watch_certificate(self._certificate.seconds_left)
         certificate = self._certificate
-        return create_app(self._gateway, self._settings, self._metrics, certificate.warnings, certificate.identity)
+        return create_app(
+            self._gateway, self._settings, self._metrics, certificate.warnings, certificate.identity, recent.entries
+        )
 
     def _begin(self, worker: Worker) -> None:
         self._speak_tls(worker)

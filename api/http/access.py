@@ -87,6 +87,8 @@ class Access:
     # The API's certificate; None for plain HTTP.
     identity: Callable[[], Identity | None] = lambda: None
     backup_keys: BackupKeys = NO_KEYS
+    # The last entries of the process's log, the oldest first.
+    recent_log: Callable[[], Sequence[str]] = tuple
 
 
 def access() -> Access:

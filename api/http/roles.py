@@ -34,7 +34,7 @@ _READ = """
 # that the request names, with the credentials of their agents where it brings none.
 _OPERATE = """
     plans.command_deploy plans.command plans.named_command_deploy plans.named_command
-    nodes.logs
+    nodes.logs health.log
     nodes.restart nodes.restart_one nodes.replace nodes.replace_one nodes.decommission nodes.pause nodes.resume
     nodes.cancel
     operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
