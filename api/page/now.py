@@ -30,6 +30,7 @@ _DONE = ("NONE", "COMPLETE", "STOPPED")
 # An operation that waits for these goes on by itself: the cause is an item of its own, of recovery or deploy.
 _SAID_ELSEWHERE = (Code.NODE_DOWN, *_OF_OFFERS)
 _ENDING = (OVERDUE, EXPIRED)
+_REMEMBERED_SECONDS = 7 * 86400
 _FILLING_PERCENT, _FULL_PERCENT = 75.0, 90.0
 
 
@@ -109,6 +110,7 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
         certified: The nodes' certificates.
     """
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
+    made += _different(found)
     state = found.state
     ends = authority_warnings(found)
     words = [*state.configuration_errors, *warned, *cautions(state, state.target.spec), *ends]
@@ -120,6 +122,15 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
             text = sentence(node["message"], _ENDS)
             made.append(Item(Mark(tone, node["state"]), f"certificate: {node['node']}", text, (renew,)))
     return made
+
+
+def _different(found: Snapshot) -> Iterator[Item]:
+    """Yield operations whose result differs from the request, for some days or until the next one of their kind."""
+    for kind, item in found.state.operations.items():
+        ended = item.finished_at
+        if item.state is OperationState.DIFFERENT and ended is not None and found.at - ended < _REMEMBERED_SECONDS:
+            title = f"{KINDS[kind].title}: the result differs"
+            yield Item(Mark("warn", "different"), title, sentence(item.message, _ENDS), (), f"operations?kind={kind}")
 
 
 def foot(found: Snapshot, nodes: Sequence[Tile], certified: Sequence[Json]) -> list[Fact]:

@@ -53,7 +53,13 @@ def read_status(client: Client) -> dict[str, Any]:
     nodes = nodes_of(client, answers.pop(2))
     framework, health, *plans = _all_or_failure(answers)
     active = [name for name, word in health["plans"].items() if name not in PLANS and word != "COMPLETE"]
-    operations = _all_or_failure(client.get_all([f"{operation_path(kind)}/status" for kind in active]))
+    # A restore whose result differs has ended, but an operator must know.
+    kinds = list(dict.fromkeys([*active, *(["restore"] if "restore" in health["plans"] else [])]))
+    operations = [
+        item
+        for item in _all_or_failure(client.get_all([f"{operation_path(kind)}/status" for kind in kinds]))
+        if item["kind"] in active or item["state"] == "DIFFERENT"
+    ]
     return {
         "framework": framework,
         "health": health,
@@ -159,7 +165,8 @@ def headline(document: Json) -> str:
             return _sentence(f"The plan {name} is {word}{cause}")
     for kind, item in document["operations"].items():
         if item["state"] in ("ERROR", "WAITING", "DIFFERENT"):
-            return _sentence(f"The {kind} is {item['state'].lower()}: {clean(item['message'])}")
+            word = "ends in a different result" if item["state"] == "DIFFERENT" else f"is {item['state'].lower()}"
+            return _sentence(f"The {kind} {word}: {clean(item['message'])}")
     if _up(nodes) < len(nodes):
         down = [str(node["name"]) for node in nodes if letters(node) != "UN"]
         return f"Not up and normal: {', '.join(down[:5])}{f' and {len(down) - 5} more' if len(down) > 5 else ''}."

@@ -29,6 +29,10 @@ def plan(status: str, *steps: tuple[str, str, str, str]) -> dict[str, Any]:
     [
         ({}, "All is well, and nothing is pending."),
         ({"operations": {"repair": {"state": "RUNNING"}}}, "All is well; repair under way."),
+        (
+            {"operations": {"restore": {"state": "DIFFERENT", "message": "shop.users has fewer rows"}}},
+            "The restore ends in a different result: shop.users has fewer rows.",
+        ),
         ({"nodes": [UP, DOWN]}, "Not up and normal: node-1."),
         (
             {"operations": {"backup": {"state": "ERROR", "message": "the disk is full"}}},
@@ -89,3 +93,11 @@ def test_failed_steps_are_retried(cli: CommandLine, served: Served, gateway: Cor
     ran = cli("op", "retry", "backup")
     assert (ran.code, ran.err) == (0, "Upload of node-1 begins again.\n")
     assert gateway.state.steps[failed.key].state is StepState.PENDING
+
+
+@pytest.mark.parametrize(("state", "shown"), [(OperationState.DIFFERENT, True), (OperationState.COMPLETE, False)])
+def test_the_status_names_a_restore_that_differs(
+    state: OperationState, shown: bool, cli: CommandLine, served: Served, gateway: CoreGateway
+) -> None:
+    run(gateway, "restore", state=state, message="shop.users has fewer rows", nodes=())
+    assert ("Operation restore: DIFFERENT" in cli("status").out) is shown

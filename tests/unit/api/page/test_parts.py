@@ -14,6 +14,8 @@ from api.page.nodes import Mark, Tile
 from api.page.offers import matrix
 from api.page.retention import Cluster, fates
 from scheduler.core.commands.command import Interrupt
+from scheduler.core.state.node import Failures
+from scheduler.core.state.operation import OperationState
 from scheduler.loop.curves import Sample
 from scheduler.loop.snapshot import QuestionRefused, Snapshot
 from scheduler.security.authority import AUTHORITY_DAYS
@@ -235,3 +237,20 @@ def test_an_interrupted_plan_is_not_interrupted_again(browser: Browser, gateway:
     text = browser.get("plans").text
     assert ('value="plan-interrupt"' in text, 'value="plan-continue"' in text) == (False, True)
     assert "the plan deploy was interrupted by alice" in text
+
+
+@pytest.mark.parametrize(("days", "shown"), [(1, True), (8, False)])
+def test_a_restore_that_differs_needs_a_person_for_a_week(days: float, shown: bool, gateway: CoreGateway) -> None:
+    maintenance.run(
+        gateway, "restore", state=OperationState.DIFFERENT, message="shop.users differs", nodes=(), finished_at=NOW
+    )
+    found = replace(gateway.snapshot(), at=NOW + days * DAY)
+    items = [(item.mark.word, item.sentence) for item in now.attention(found, [], [])]
+    assert (("different", "Shop.users differs.") in items) is shown
+
+
+def test_a_node_whose_job_has_failed_and_waits_says_so(browser: Browser, gateway: CoreGateway) -> None:
+    maintenance.uploading(gateway)
+    failed = maintenance.step("Upload", "node-2", failures=Failures(1, 0, "the bucket is away"))
+    gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
+    assert "failed once: the bucket is away" in words(browser.get("operations?kind=backup"))
