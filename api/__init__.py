@@ -21,6 +21,7 @@ from api.endpoints import (
     nodes,
     operations,
     plans,
+    removal,
     restore_plan,
     schema,
     settings,
@@ -59,6 +60,7 @@ BLUEPRINTS = (
     artifacts.blueprint,
     description.blueprint,
     users.blueprint,
+    removal.blueprint,
 )
 
 # The first parts of all paths.

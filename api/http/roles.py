@@ -45,7 +45,7 @@ _OPERATE = """
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.
 _CONFIGURE = "changes.change changes.roll_back changes.preview_change"
-_ADMIN = "users.rotate"
+_ADMIN = "users.rotate removal.begin"
 
 NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(_READ.split(), Role.READ),

@@ -23,6 +23,7 @@ from scheduler.core.commands.command import (
     StartOperation,
     StopOperation,
     TuneOperation,
+    Uninstall,
 )
 from scheduler.core.commands.maintenance import command_operation, command_plan, command_step, mark_interrupt
 from scheduler.core.commands.nodes import command_node
@@ -40,7 +41,7 @@ from scheduler.core.nodes import deploy
 from scheduler.core.nodes.gates import gate_block, let_pass, unconditional_block
 from scheduler.core.plans.build import build_plan, plan_names
 from scheduler.core.plans.plan import Phase, Step
-from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial
+from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial, UninstallRecord
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import LIVE, may_live
 from scheduler.core.state.node import Failures, NodeRecord
@@ -57,6 +58,8 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
     """Return the state after the command, to be stored before the answer, or a refusal."""
     if state.uninstall is not None:
         return command_uninstall(state, command)
+    if isinstance(command, Uninstall):
+        return replace(state, uninstall=UninstallRecord(started_at=now, principal=command.principal))
     if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
         return command_operation(state, command, now)
     if isinstance(command, NodeCommand):

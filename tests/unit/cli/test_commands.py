@@ -64,7 +64,7 @@ LINES = (
     "cert rotate --no-wait", "user list", "user rotate", "user status", "connection --address", "connection --dns",
     "connection --cqlshrc", "connection --driver-snippet", "seeds",
     "events", "events --since 2h --node 0 --kind COMMAND --limit 5", "offers", "offers why 0", "why 0", "why deploy",
-    "health", "garbage", "version", "api GET /v1/plan", "api POST /v1/plan?cmd=interrupt",
+    "health", "garbage", "version", "api GET /v1/plan", "api POST /v1/plan?cmd=interrupt", "uninstall cassandra -y",
 )  # fmt: skip
 
 
