@@ -29,6 +29,8 @@ _ENDS = (".", "!", "?", "…")
 _DONE = ("NONE", "COMPLETE", "STOPPED")
 # An operation that waits for these goes on by itself: the cause is an item of its own, of recovery or deploy.
 _SAID_ELSEWHERE = (Code.NODE_DOWN, *_OF_OFFERS)
+# The step that failed is an item of its own.
+_OF_FAILED = Code.OTHER_FAILED
 _ENDING = (OVERDUE, EXPIRED)
 _REMEMBERED_SECONDS = 7 * 86400
 _FILLING_PERCENT, _FULL_PERCENT = 75.0, 90.0
@@ -88,6 +90,10 @@ def headline(found: Snapshot, nodes: Sequence[Tile]) -> tuple[Mark, str, str]:
             tone = "bad" if plan.status is Status.ERROR else "warn" if plan.status is Status.WAITING else "busy"
             word = plan.status.value.replace("_", " ").lower()
             return Mark(tone, word), f"The plan {name} is {word}; {have}.", detail
+    for kind, item in state.operations.items():
+        plan = found.plans.get(kind)
+        if item.state is OperationState.RUNNING and plan is not None and plan.status is Status.ERROR:
+            return Mark("bad", "failed"), f"The operation {kind} has failed; {have}.", ""
     running = [KINDS[kind].title for kind, item in state.operations.items() if item.state is OperationState.RUNNING]
     if up < len(nodes):
         return Mark("warn", "nodes down"), f"{have}.", ""
@@ -181,7 +187,7 @@ def under_way(found: Snapshot) -> list[Work]:
     made = []
     for kind in found.state.operations:
         document = operations.status(found, kind)
-        if document["state"] not in (*_DONE, "DIFFERENT"):
+        if document["state"] not in (*_DONE, "DIFFERENT", "ERROR"):  # an error is an item that needs a person
             title = f"{KINDS[kind].title}: {document['state'].lower()}"
             rate, left = document["progress"].get("rate"), curves.time_left(found, kind)
             words, done = document["message"], document["percent"]
@@ -196,14 +202,15 @@ def _of_plan(found: Snapshot, name: str, plan: Plan) -> Iterator[Item]:
         for step in phase.steps:
             if step.status is Status.COMPLETE or (step.reason in seen and step.reason in _OF_PLAN):
                 continue
-            if name not in PLANS and step.reason in _SAID_ELSEWHERE:
+            if step.reason == _OF_FAILED or (name not in PLANS and step.reason in _SAID_ELSEWHERE):
                 continue
             seen.add(step.reason)
             buttons = tuple(_buttons(found, name, phase.name, step))
             waits = step.status in (Status.ERROR, Status.WAITING) or step.reason in (*_OF_PLAN, *_OF_OFFERS)
             if buttons or waits:
                 tone = "bad" if step.status is Status.ERROR else "warn"
-                title = f"{name}: {phase.name}" if step.reason in _OF_PLAN else f"{name}: {step.name}"
+                title = f"{name}: {step.name}" if name in PLANS else f"{name}: {phase.name} of {step.name}"
+                title = f"{name}: {phase.name}" if step.reason in _OF_PLAN else title
                 where = f"offers?node={step.name}" if step.reason in _OF_OFFERS else link
                 word = step.status.value.replace("_", " ").lower()
                 yield Item(Mark(tone, word), title, sentence(brief(step.message), _ENDS), buttons, where)

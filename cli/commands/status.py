@@ -24,6 +24,12 @@ _COLUMNS = columns(
     Column("Version", spare=True), "Mode", Column("Task", wide=True),
     Column("Failures", wide=True), Column("Host-id", wide=True), Column("Configuration", wide=True), "Job", "Why",
 )  # fmt: skip
+# What the head says of an operation in these states, the worst first.
+_TROUBLE = {
+    "ERROR": "has failed and waits for an operator",
+    "DIFFERENT": "is complete, but its result differs from the request",
+    "WAITING": "is waiting",
+}
 _JOINING = ("JOINING", "STARTING")
 _LEAVING = ("LEAVING", "DECOMMISSIONED", "DECOMMISSION_FAILED")
 
@@ -163,14 +169,14 @@ def headline(document: Json) -> str:
             word = str(plan["status"]).replace("_", " ").lower()
             cause = "" if step is None else f": {_named(step)}"
             return _sentence(f"The plan {name} is {word}{cause}")
-    for kind, item in document["operations"].items():
-        if item["state"] in ("ERROR", "WAITING", "DIFFERENT"):
-            word = "ends in a different result" if item["state"] == "DIFFERENT" else f"is {item['state'].lower()}"
-            return _sentence(f"The {kind} {word}: {clean(item['message'])}")
+    states = {kind: item["state"] for kind, item in document["operations"].items()}
+    for state, words in _TROUBLE.items():  # the foot has the messages
+        if kinds := [kind for kind, found in states.items() if found == state]:
+            return f"The operation {kinds[0]} {words}."
     if _up(nodes) < len(nodes):
         down = [str(node["name"]) for node in nodes if letters(node) != "UN"]
         return f"Not up and normal: {', '.join(down[:5])}{f' and {len(down) - 5} more' if len(down) > 5 else ''}."
-    running = " and ".join(document["operations"])
+    running = " and ".join(states)
     return f"All is well; {running} under way." if running else "All is well, and nothing is pending."
 
 

@@ -113,7 +113,8 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
     """Return what in the operation holds a step back; None if it is its turn."""
     operation = view.operation
     if step.state is StepState.FAILED:
-        return Reason(Code.FAILED, f"failed {step.failures.count} times; the last message: {step.failures.message}")
+        often = "once" if step.failures.count == 1 else f"{step.failures.count} times"
+        return Reason(Code.FAILED, f"failed {often}; the last message: {step.failures.message}")
     if not is_live(operation):
         return Reason(Code.STOPPED, f"the operation {operation.kind} was stopped")
     if operation.state is OperationState.STOPPING:

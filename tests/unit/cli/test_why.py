@@ -31,12 +31,12 @@ def plan(status: str, *steps: tuple[str, str, str, str]) -> dict[str, Any]:
         ({"operations": {"repair": {"state": "RUNNING"}}}, "All is well; repair under way."),
         (
             {"operations": {"restore": {"state": "DIFFERENT", "message": "shop.users has fewer rows"}}},
-            "The restore ends in a different result: shop.users has fewer rows.",
+            "The operation restore is complete, but its result differs from the request.",
         ),
         ({"nodes": [UP, DOWN]}, "Not up and normal: node-1."),
         (
             {"operations": {"backup": {"state": "ERROR", "message": "the disk is full"}}},
-            "The backup is error: the disk is full.",
+            "The operation backup has failed and waits for an operator.",
         ),
         (
             {"plans": {"deploy": DONE, "recovery": plan("WAITING", ("node-1", "WAITING", "UNREACHABLE", "no answer"))}},

@@ -15,7 +15,7 @@ from api.page.offers import matrix
 from api.page.retention import Cluster, fates
 from scheduler.core.commands.command import Interrupt
 from scheduler.core.state.node import Failures
-from scheduler.core.state.operation import OperationState
+from scheduler.core.state.operation import OperationState, StepState
 from scheduler.loop.curves import Sample
 from scheduler.loop.snapshot import QuestionRefused, Snapshot
 from scheduler.security.authority import AUTHORITY_DAYS
@@ -254,3 +254,14 @@ def test_a_node_whose_job_has_failed_and_waits_says_so(browser: Browser, gateway
     failed = maintenance.step("Upload", "node-2", failures=Failures(1, 0, "the bucket is away"))
     gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
     assert "failed once: the bucket is away" in words(browser.get("operations?kind=backup"))
+
+
+def test_an_operation_that_has_failed_is_not_well_and_said_once(browser: Browser, gateway: CoreGateway) -> None:
+    maintenance.uploading(gateway)
+    failed = maintenance.step("Upload", "node-1", state=StepState.FAILED, failures=Failures(1, 0, "the disk is full"))
+    gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
+    text = words(browser.get(""))
+    assert "failed The operation backup has failed; 3 of 3 nodes are up." in text
+    assert "error backup: Upload of node-1 Failed once; the last message: the disk is full." in text
+    assert "Under way" not in text
+    assert "Waits for an operator" not in text
