@@ -101,6 +101,11 @@ def headline(found: Snapshot, nodes: Sequence[Tile]) -> tuple[Mark, str, str]:
     return Mark("ok", "all well"), f"All {len(nodes)} nodes are up, and no plan is pending.{more}", ""
 
 
+def weigh(state: Mark, items: Sequence[Item]) -> Mark:
+    """Return the mark of the headline: nothing is all well while something needs a person."""
+    return Mark("warn", "needs a person") if state.tone == "ok" and items else state
+
+
 def notes(found: Snapshot, nodes: Sequence[Tile], warned: Sequence[str]) -> tuple[list[Item], list[Fact]]:
     """Return what waits for a person, and the foot; `warned` are warnings about the scheduler itself."""
     certified = certificates(found, None)["nodes"]

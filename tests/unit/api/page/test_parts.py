@@ -245,8 +245,10 @@ def test_a_restore_that_differs_needs_a_person_for_a_week(days: float, shown: bo
         gateway, "restore", state=OperationState.DIFFERENT, message="shop.users differs", nodes=(), finished_at=NOW
     )
     found = replace(gateway.snapshot(), at=NOW + days * DAY)
-    items = [(item.mark.word, item.sentence) for item in now.attention(found, [], [])]
+    found_items = now.attention(found, [], [])
+    items = [(item.mark.word, item.sentence) for item in found_items]
     assert (("different", "Shop.users differs.") in items) is shown
+    assert now.weigh(Mark("ok", "all well"), found_items).word == ("needs a person" if shown else "all well")
 
 
 def test_a_node_whose_job_has_failed_and_waits_says_so(browser: Browser, gateway: CoreGateway) -> None:
