@@ -18,6 +18,8 @@ from cli.watching import repeat, watch_option
 Json = Mapping[str, Any]
 
 PLANS = ("deploy", "recovery")
+# During an uninstall there is no other plan.
+_REMOVAL = "uninstall"
 _COLUMNS = columns(
     "St", "Node", "Rack", Column("Agent", spare=True), "Address",
     Column("Load", Kind.BYTES, spare=True), Column("Disk-free", Kind.BYTES), Column("Owns", Kind.SHARE, spare=True),
@@ -57,8 +59,9 @@ def read_status(client: Client) -> dict[str, Any]:
     garbage = answers.pop(4)
     certificates = answers.pop(3)
     nodes = nodes_of(client, answers.pop(2))
-    framework, health, *plans = _all_or_failure(answers)
-    active = [name for name, word in health["plans"].items() if name not in PLANS and word != "COMPLETE"]
+    framework, health = _all_or_failure(answers[:2])
+    plans = _read_plans(client, health["plans"], answers[2:])
+    active = [name for name, word in health["plans"].items() if name not in (*PLANS, _REMOVAL) and word != "COMPLETE"]
     # A restore whose result differs has ended, but an operator must know.
     kinds = list(dict.fromkeys([*active, *(["restore"] if "restore" in health["plans"] else [])]))
     operations = [
@@ -69,7 +72,7 @@ def read_status(client: Client) -> dict[str, Any]:
     return {
         "framework": framework,
         "health": health,
-        "plans": dict(zip(PLANS, plans, strict=True)),
+        "plans": plans,
         "operations": {item["kind"]: item for item in operations},
         "nodes": nodes,
         # A scheduler of an earlier version has no certificates.
@@ -79,6 +82,12 @@ def read_status(client: Client) -> dict[str, Any]:
             node["name"]: node["disk_free_bytes"] for node in nodes if node.get("disk_free_bytes") is not None
         },
     }
+
+
+def _read_plans(client: Client, words: Json, answers: list[Any]) -> dict[str, Any]:
+    if _REMOVAL in words:
+        return {_REMOVAL: client.get(f"/v1/plans/{_REMOVAL}")}
+    return dict(zip(PLANS, _all_or_failure(answers), strict=True))
 
 
 def letters(node: Json) -> str:
@@ -161,6 +170,8 @@ def headline(document: Json) -> str:
     health, nodes = document["health"], document["nodes"]
     if not health["healthy"] and health.get("message"):
         return _sentence(health["message"])
+    if document["plans"].get(_REMOVAL, {}).get("status") == "COMPLETE":
+        return "The service is uninstalled: remove the scheduler's app, or its next start deploys a new cluster."
     if not health.get("registered", True) or not health.get("connected", True):
         return "The scheduler has no connection to Mesos; nodes keep running."
     for name, plan in document["plans"].items():

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from api import BLUEPRINTS
 from api.openapi.document import describe
 from api.openapi.schemas import REQUESTS
+from scheduler.core.commands.command import Uninstall
 from scheduler.core.maintenance.request import check
 from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepState
@@ -271,3 +272,12 @@ def test_what_is_known_of_a_listed_backup(
     gateway.answers["backups"] = {"backups": [{"backup_name": "monday", "state": "complete"}]}
     (found,) = document(client.get("/v1/backups?external_location=s3://bucket/a"))["backups"]
     assert (found["new_bytes"], found["verified"]) == (new_bytes, verified)
+
+
+def test_an_operation_is_shown_during_an_uninstall(client: FlaskClient, gateway: CoreGateway) -> None:
+    uploading(gateway)
+    assert gateway.submit(Uninstall("alice"), "alice") is None
+    status = document(client.get("/v1/backup/status"))
+    assert (status["state"], status["message"]) == ("RUNNING", "the service is being removed: see the plan uninstall")
+    for view in ("", "operations", "operations?kind=backup", "plans", "ring", "settings"):
+        assert client.get(f"/ui/{view}", headers={"Accept": "text/html"}).status_code == 200, view

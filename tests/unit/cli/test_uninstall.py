@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from scheduler.core.commands.command import Uninstall
@@ -33,6 +35,12 @@ def test_begun(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
     assert record is not None
     assert record.started_at == NOW
     assert cli("uninstall", "cassandra", "-y").code == 6
+    status = cli("status")
+    assert (status.code, status.out.splitlines()[2]) == (
+        0, "The plan uninstall is in progress: the task of node-0 is being ended."
+    )  # fmt: skip
+    gateway.state = replace(gateway.state, uninstalled=True, nodes={})
+    assert "The service is uninstalled: remove the scheduler's app" in cli("status").out
     assert "uninstall" in cli("plan", "list").out
 
 
