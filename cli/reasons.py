@@ -81,7 +81,10 @@ def _pending(name: str, plan: Json) -> Iterator[Link]:
         for step in phase["steps"]:
             if step["status"] != "COMPLETE":
                 node = step["name"]
-                advice = ADVICE.get(step["reason"], "").format(plan=name, step=step["name"], node=node)
+                # A member that its peers miss and whose agent is silent comes back by itself, or never.
+                missing = name == "recovery" and (step["reason"], step["status"]) == ("PEER_VIEW", "WAITING")
+                code = "UNREACHABLE" if missing else step["reason"]
+                advice = ADVICE.get(code, "").format(plan=name, step=step["name"], node=node)
                 yield Link(0, name, step["name"], step["status"], step["reason"], step["message"], advice)
 
 

@@ -11,6 +11,7 @@ from api.page.commands import Button, button
 from api.page.formats import brief, percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
+from scheduler.core.configuration.standing_plans import RECOVERY
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
 from scheduler.core.plans.cautions import cautions
 from scheduler.core.plans.plan import Plan, Status, Step
@@ -233,7 +234,9 @@ def _buttons(found: Snapshot, plan: str, phase: str, step: Step) -> Iterator[But
             yield button("stop", kind=plan)
     if node and step.reason == Code.PAUSED:
         yield button("node-resume", node=node)
-    if node and step.reason in (Code.UNREACHABLE, Code.AGENT_GONE):
+    # A member that its peers miss and whose agent is silent comes back by itself, or never.
+    missing = plan == RECOVERY and step.reason == Code.PEER_VIEW and step.status is Status.WAITING
+    if node and (missing or step.reason in (Code.UNREACHABLE, Code.AGENT_GONE)):
         yield button("node-replace", node=node)
 
 

@@ -84,3 +84,16 @@ def test_two_steps_that_wait_for_each_other_end() -> None:
         ("node-1", "PENDING", "NODE_DOWN", "node-2 is down"), ("node-2", "PENDING", "NODE_DOWN", "node-1 is down")
     )
     assert len(chain({"recovery": circle}, [], "node-1")) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "advice"),
+    [
+        ("recovery", "WAITING", "cassandra-mesos node replace node-2"),
+        ("recovery", "STARTED", ""),  # it was launched again, and its peers do not see it yet
+        ("deploy", "WAITING", ""),
+    ],
+)
+def test_a_missing_member_can_be_replaced(name: str, status: str, advice: str) -> None:
+    plans = {name: plan(("node-2", status, "PEER_VIEW", "node-2 is down: its agent has not answered"))}
+    assert [link.advice for link in chain(plans, [], "node-2")] == [advice]

@@ -14,7 +14,7 @@ from api.page.nodes import Mark, Tile
 from api.page.offers import matrix
 from api.page.retention import Cluster, fates
 from scheduler.core.commands.command import Interrupt
-from scheduler.core.state.node import Failures
+from scheduler.core.state.node import Failures, Missing
 from scheduler.core.state.operation import OperationState, StepState
 from scheduler.loop.curves import Sample
 from scheduler.loop.snapshot import QuestionRefused, Snapshot
@@ -267,3 +267,10 @@ def test_an_operation_that_has_failed_is_not_well_and_said_once(browser: Browser
     assert "error backup: Upload of node-1 Failed once; the last message: the disk is full." in text
     assert "Under way" not in text
     assert "Waits for an operator" not in text
+
+
+def test_a_missing_member_can_be_replaced(browser: Browser, gateway: CoreGateway) -> None:
+    node = gateway.state.nodes["node-2"]
+    gone = replace(node, mode="UNKNOWN", missing=Missing(since=NOW, silent_since=NOW, peers=("node-0", "node-1")))
+    gateway.state = replace(gateway.state, nodes={**gateway.state.nodes, "node-2": gone})
+    assert "do?command=node-replace&amp;node=node-2" in browser.get("").text
