@@ -21,6 +21,7 @@ from api.endpoints import (
     nodes,
     operations,
     plans,
+    removal,
     restore_plan,
     schema,
     settings,
@@ -59,6 +60,7 @@ BLUEPRINTS = (
     artifacts.blueprint,
     description.blueprint,
     users.blueprint,
+    removal.blueprint,
 )
 
 # The first parts of all paths.
@@ -71,11 +73,12 @@ def create_app(
     metrics: Metrics | None = None,
     warnings: Callable[[], Sequence[str]] = tuple,
     identity: Callable[[], Identity | None] = lambda: None,
+    recent_log: Callable[[], Sequence[str]] = tuple,
 ) -> Flask:
     """Make the application: every path as it is, and below /service/<name> and /<name> as through an admin router.
 
-    `warnings` returns sentences for `/v1/health` about what the server does beside the application, and `identity` its
-    certificate.
+    `warnings` returns sentences for `/v1/health` about what the server does beside the application, `identity` its
+    certificate, and `recent_log` the last entries of the process's log.
     """
     app = Application(settings.service_name)
     metrics = metrics or Metrics()
@@ -88,6 +91,7 @@ def create_app(
         metrics=metrics,
         warnings=warnings,
         identity=identity,
+        recent_log=recent_log,
         backup_keys=settings.backup_keys(),
     )
     app.extensions[auth.EXTENSION] = _guard(gateway, settings, metrics)

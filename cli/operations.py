@@ -9,11 +9,12 @@ import click
 
 from cli.errors import ExitCode, Failure
 from cli.options import WholeNumber, wait_options
+from cli.reasons import brief
 from cli.requests import login_option, request_of
 from cli.session import Group, Session, pass_session
 from cli.tables import Column, Kind, Table, clean, columns, fields_table
 from cli.units import format_bytes, format_duration
-from cli.waiting import operation_path, wait_for_operation
+from cli.waiting import operation_path, wait_for_operation, wait_for_stop
 from cli.watching import repeat, watch_option
 
 Json = Mapping[str, Any]
@@ -24,7 +25,7 @@ _NODES = columns(
     Column("Finished", Kind.TIME, wide=True), "Why",
 )  # fmt: skip
 _ENDED = columns(
-    "Id", "Kind", "State", Column("Started", Kind.TIME), Column("Finished", Kind.TIME), "By",
+    Column("Id", spare=True), "Kind", "State", Column("Started", Kind.TIME), Column("Finished", Kind.TIME), "By",
     Column("Nodes", wide=True), "Message",
 )  # fmt: skip
 _BARS, _BARS_SHOWN = "▁▂▃▄▅▆▇█", 40
@@ -164,14 +165,7 @@ def stop_operation(session: Session, kind: str, waits: bool, timeout: float | No
     session.output.show(answer, fields_table(list(answer.items())))
     if not waits:
         return ExitCode.DONE
-    from cli.waiting import Reached, operation_state, wait
-
-    def read() -> Reached:
-        document = session.client.get(f"{operation_path(kind)}/status")
-        lines = operation_state(document).lines
-        return Reached(lines, ExitCode.DONE if document["state"] in ("STOPPED", "COMPLETE") else None)
-
-    return wait(session, read, timeout, f"op watch {kind}")
+    return wait_for_stop(session, kind, answer["id"], timeout)
 
 
 def continue_operation(session: Session, kind: str, login: str | None, waits: bool, timeout: float | None) -> int:
@@ -192,7 +186,7 @@ def _row(name: str, step: Json) -> tuple[Any, ...]:
     return (
         name, step.get("phase"), step["state"], progress.get("percent"), progress.get("rate"),
         progress.get("seconds_left"), step["failures"], step["started"], step["finished"],
-        step["error"] or progress.get("waiting") or ("" if step["state"] == "COMPLETE" else step["message"]),
+        step["error"] or progress.get("waiting") or ("" if step["state"] == "COMPLETE" else brief(step["message"])),
     )  # fmt: skip
 
 

@@ -52,6 +52,8 @@ class Output:
                 lines = [*head, *self._tables(tables), *foot]
         for line in lines:
             click.echo(line)
+        if self.terminal and self.for_people and tables and not head and not any(table.rows for table in tables):
+            self.say("There is nothing to list.")
 
     def say(self, sentence: str) -> None:
         """Write a sentence for people, unless the user wants quiet."""

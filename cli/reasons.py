@@ -10,6 +10,9 @@ from typing import Any
 Json = Mapping[str, Any]
 
 _NODE = re.compile(r"\bnode-\d+\b")
+# What stands before the reason in a step's message, and beside it in every table: "Deploying Cassandra node node-0
+# mode: NORMAL; " and "Repair of node-0: ".
+_DOING = re.compile(r"(?:\w+ing Cassandra node node-\d+ mode: \w*; |[A-Z][\w ]*? of (?:node-\d+|cluster): )")
 # Other steps are the cause of these.
 _OF_OTHERS = (
     "EARLIER_NODE", "OTHER_JOINS", "NODE_DOWN", "OTHER_CHOSEN", "EARLIER_PHASE", "OTHER_FAILED", "OTHER_JOB",
@@ -30,6 +33,7 @@ ADVICE: Mapping[str, str] = {
     "NO_OFFER": "cassandra-mesos offers why {node}",
     "NO_OFFER_FITS": "cassandra-mesos offers why {node}",
     "AGENT_GONE": "cassandra-mesos node replace {node}",
+    "NO_STATUS": "cassandra-mesos node logs {node}",
     "UNREACHABLE": "cassandra-mesos node replace {node}",
     "RELEASE_REFUSED": "cassandra-mesos garbage",
     "SETTINGS_REFUSED": "cassandra-mesos config rollback",
@@ -47,6 +51,11 @@ class Link:
     reason: str
     message: str
     advice: str = ""
+
+
+def brief(message: str) -> str:
+    """Return a step's message without the words that its row has already: the step, its node and its mode."""
+    return _DOING.sub("", message, count=1) if _DOING.match(message) else message
 
 
 def chain(plans: Mapping[str, Json], evaluations: Sequence[Json], wanted: str) -> list[Link]:
@@ -72,7 +81,10 @@ def _pending(name: str, plan: Json) -> Iterator[Link]:
         for step in phase["steps"]:
             if step["status"] != "COMPLETE":
                 node = step["name"]
-                advice = ADVICE.get(step["reason"], "").format(plan=name, step=step["name"], node=node)
+                # A member that its peers miss and whose agent is silent comes back by itself, or never.
+                missing = name == "recovery" and (step["reason"], step["status"]) == ("PEER_VIEW", "WAITING")
+                code = "UNREACHABLE" if missing else step["reason"]
+                advice = ADVICE.get(code, "").format(plan=name, step=step["name"], node=node)
                 yield Link(0, name, step["name"], step["status"], step["reason"], step["message"], advice)
 
 
@@ -86,10 +98,11 @@ def _follow(
     yield Link(depth, link.plan, link.step, link.status, link.reason, link.message, link.advice)
     if link.reason in _OF_OFFERS:
         yield from _offers(link, evaluations, depth + 1)
-    if link.reason in _OF_OTHERS:
+    if link.reason in (*_OF_OTHERS, "RUNNING"):  # a job that runs can wait for other nodes as well
         names = set(_NODE.findall(link.message)) - {link.step}
         for other in steps:
-            if other.step in names or (not names and other.plan == link.plan and other.reason not in _OF_OTHERS):
+            of_same_plan = other.plan == link.plan and other.reason not in _OF_OTHERS and link.reason != "RUNNING"
+            if other.step in names or (not names and of_same_plan):
                 yield from _follow(other, steps, evaluations, depth + 1, seen)
 
 

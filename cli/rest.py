@@ -7,6 +7,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
@@ -32,6 +33,8 @@ class Target:
     ca: str = ""
     cert: str = ""
     key: str = ""
+    # The operator's reason for commands.
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ class Client:
         try:
             if method != "GET":
                 # A command must be sent once, so it never uses a connection that the server may have closed.
-                return _one(self._connect(COMMAND_SECONDS), method, address, data, self._headers(data))
+                return _one(self._connect(COMMAND_SECONDS), method, address, data, self._command_headers(data))
             return self._read(address, {**self._headers(), **headers})
         except http.client.InvalidURL as error:
             raise Failure(f"The request {method} {address} cannot be sent: {error}.", ExitCode.USAGE) from error
@@ -160,13 +163,11 @@ class Client:
     def _read(self, address: str, headers: Mapping[str, str]) -> tuple[http.client.HTTPResponse, bytes]:
         kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if kept is not None:
-            try:
-                return _one(kept, "GET", address, None, headers, keep=True)
-            except _DISCONNECTED:
-                kept.close()
+            with suppress(*_DISCONNECTED):
+                return _keep(kept, address, headers)
         self._local.connection = self._connect(READ_SECONDS)
         self._kept.append(self._local.connection)
-        return _one(self._local.connection, "GET", address, None, headers, keep=True)
+        return _keep(self._local.connection, address, headers)
 
     def _connect(self, seconds: float) -> http.client.HTTPConnection:
         host, port = str(self._parts.hostname), self._parts.port
@@ -181,6 +182,11 @@ class Client:
         if data is not None:
             headers["Content-Type"] = "application/json"
         return headers
+
+    def _command_headers(self, data: bytes | None) -> dict[str, str]:
+        # http.client encodes headers as Latin-1; the API reads UTF-8.
+        reason = self._target.reason.encode().decode("latin-1")
+        return {**self._headers(data), **({"X-Reason": reason} if reason else {})}
 
     def _address(self, path: str, query: Mapping[str, str] | None) -> str:
         words = urlencode({name: value for name, value in (query or {}).items() if value != ""})
@@ -229,20 +235,26 @@ def segment(text: str) -> str:
 
 
 def _one(
-    connection: http.client.HTTPConnection,
-    method: str,
-    address: str,
-    data: bytes | None,
-    headers: Mapping[str, str],
-    keep: bool = False,
+    connection: http.client.HTTPConnection, method: str, address: str, data: bytes | None, headers: Mapping[str, str]
 ) -> tuple[http.client.HTTPResponse, bytes]:
     try:
         connection.request(method, address, body=data, headers=dict(headers))
         response = connection.getresponse()
         return response, response.read()
     finally:
-        if not keep:
-            connection.close()
+        connection.close()
+
+
+def _keep(
+    connection: http.client.HTTPConnection, address: str, headers: Mapping[str, str]
+) -> tuple[http.client.HTTPResponse, bytes]:
+    try:
+        connection.request("GET", address, headers=dict(headers))
+        response = connection.getresponse()
+        return response, response.read()
+    except (OSError, http.client.HTTPException):
+        connection.close()  # else it waits for the rest of this answer, and refuses each later request
+        raise
 
 
 def _decode(response: http.client.HTTPResponse, content: bytes) -> Any:

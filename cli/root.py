@@ -42,6 +42,7 @@ COMMANDS = {
     "why": "why:why",
     "health": "health:health",
     "garbage": "health:garbage",
+    "uninstall": "uninstall:uninstall",
     "support": "support:support",
     "context": "context:context",
     "completion": "completion:completion",

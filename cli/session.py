@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "EDITOR": "the editor of `config edit`",
 }
 _PREFIX = "CASSANDRA_MESOS_"
+_WHOLE = 1000
 
 
 @dataclass
@@ -71,7 +72,10 @@ class Session:
                 ExitCode.USAGE,
             )
         files = {name: self._value(name) or self._file(name) for name in ("ca", "cert", "key")}
-        return Client(Target(url=url, token=self._token(), **files))
+        reason = str(self.given.get("reason") or "")
+        if not reason.isprintable():
+            raise Failure("The reason must be printable characters.", ExitCode.USAGE)
+        return Client(Target(url=url, token=self._token(), reason=reason, **files))
 
     @property
     def has_client(self) -> bool:
@@ -90,8 +94,12 @@ class Session:
         if chosen not in FORMATS:
             raise Failure(f"The output must be one of {', '.join(FORMATS)}, not {chosen}.", ExitCode.USAGE)
         terminal = sys.stdout.isatty()
-        plain = bool(self.given.get("no_color")) or bool(self.environ.get("NO_COLOR"))
-        return Output(chosen, terminal and not plain, terminal, bool(self.given.get("quiet")))
+        return Output(chosen, terminal and not self.plain, terminal, bool(self.given.get("quiet")))
+
+    @property
+    def plain(self) -> bool:
+        """Return whether there must be no colours."""
+        return bool(self.given.get("no_color")) or bool(self.environ.get("NO_COLOR"))
 
     def confirm(self, question: str) -> None:
         """Ask before a command that interrupts service or removes something.
@@ -154,6 +162,7 @@ def global_options(hidden: bool) -> list[click.Parameter]:
         option("--token-file", type=file, help="The file with the token; only its owner may have rights on it."),
         option("-o", "--output", type=click.Choice(FORMATS), help="The format of the output."),
         option("-y", "--yes", is_flag=True, help="Do not ask before a command that interrupts or removes something."),
+        option("--reason", metavar="TEXT", help="Your reason for a command, which its event keeps."),
         option("--no-color", is_flag=True, help="No colours."),
         option("-q", "--quiet", is_flag=True, help="No words on stderr, except errors."),
         option("-v", "--verbose", is_flag=True, help="Write each request to stderr."),
@@ -183,6 +192,12 @@ class Group(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return the command of this name or alias."""
         return super().get_command(ctx, self.aliases.get(cmd_name, cmd_name))
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the first sentence of each command's help; click would cut it to one line."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, it.get_short_help_str(_WHOLE)) for name, it in found if it is not None])
 
 
 Group.group_class = Group

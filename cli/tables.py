@@ -32,11 +32,15 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column; one that is `wide` is shown by `-o wide` and `-o tsv` alone."""
+    """A column; one that is `wide` is shown by `-o wide` and `-o tsv` alone.
+
+    A `spare` one is left out where a terminal has no room for the whole line.
+    """
 
     title: str
     kind: Kind = Kind.TEXT
     wide: bool = False
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,13 @@ def render_text(
     body = [[_text(row[index], table.columns[index].kind, now) for index in shown] for row in table.rows]
     sizes = [max(len(cells[place]) for cells in [head, *body]) for place in range(len(shown))]
     limit = None if wide else width
+    for place in reversed(range(len(shown))):
+        if limit is None or sum(sizes) + len(_GAP) * (len(sizes) - 1) <= limit:
+            break
+        if table.columns[shown[place]].spare:
+            sizes.pop(place)
+            for cells in [head, *body]:
+                cells.pop(place)
     lines = [_line(head, sizes, limit, None)]
     return lines + [_line(cells, sizes, limit, style) for cells in body]
 

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from cli.errors import ExitCode, Failure
 from cli.progress import Progress
+from cli.reasons import brief
 from cli.rest import segment
 from cli.session import Session
 
@@ -53,8 +54,8 @@ def plan_state(name: str, document: Mapping[str, Any]) -> Reached:
     """Judge a plan by its document."""
     status = document["status"]
     steps = [step for phase in document["phases"] for step in phase["steps"] if step["status"] != "COMPLETE"]
-    lines = [f"{name} {status}", *(f"{step['name']}  {step['status']}  {step['message']}" for step in steps)]
-    message = next((step["message"] for step in steps), "")
+    lines = [f"{name} {status}", *(f"{step['name']}  {step['status']}  {brief(step['message'])}" for step in steps)]
+    message = next((brief(step["message"]) for step in steps), "")
     if status == "COMPLETE":
         return Reached(lines, ExitCode.DONE)
     if status == "ERROR":
@@ -104,17 +105,46 @@ def wait_for_operation(session: Session, kind: str, identifier: str | None, time
         Failure: As of `wait`.
     """
 
+    return wait(
+        session, lambda: operation_state(read_operation(session, kind, identifier)), timeout, f"op watch {kind}"
+    )
+
+
+def wait_for_stop(session: Session, kind: str, identifier: str | None, timeout: float | None) -> ExitCode:
+    """Wait until an operation is stopped, or was complete before; an operation that began later is another one.
+
+    Raises:
+        Failure: As of `wait`.
+    """
+
     def read() -> Reached:
-        document = session.client.get(f"{operation_path(kind)}/status")
-        if identifier is not None and document["id"] != identifier:
-            past = session.client.get(f"{operation_path(kind)}/history")
-            document = next((item for item in past if item["id"] == identifier), None)
-            if document is None:
-                raise Failure(f"There is no operation {identifier} of {kind} any more.", ExitCode.NOT_FOUND)
-            return operation_state({**document, "nodes": {}})
-        return operation_state(document)
+        document = read_operation(session, kind, identifier)
+        reached = operation_state(document)
+        code = ExitCode.DONE if document["state"] in ("STOPPED", "COMPLETE") else None
+        return Reached(reached.lines, ExitCode.ENDED_IN_ERROR if document["state"] == "DIFFERENT" else code)
 
     return wait(session, read, timeout, f"op watch {kind}")
+
+
+def read_operation(session: Session, kind: str, identifier: str | None) -> Mapping[str, Any]:
+    """Return an operation, which is among the ended ones once another one of its kind has begun.
+
+    Args:
+        session: The session, for the API.
+        kind: The kind of the operation.
+        identifier: The operation's id; None for the newest one.
+
+    Raises:
+        Failure: The API refused the request or is not reachable, or there is no such operation any more.
+    """
+    document: Mapping[str, Any] = session.client.get(f"{operation_path(kind)}/status")
+    if identifier is None or document["id"] == identifier:
+        return document
+    past = session.client.get(f"{operation_path(kind)}/history")
+    found = next((item for item in past if item["id"] == identifier), None)
+    if found is None:
+        raise Failure(f"There is no operation {identifier} of {kind} any more.", ExitCode.NOT_FOUND)
+    return {**found, "nodes": {}}
 
 
 def wait_for_plans(session: Session, plans: Sequence[str], timeout: float | None) -> ExitCode:
@@ -166,7 +196,7 @@ def _node_line(name: str, step: Mapping[str, Any]) -> str:
     progress = step.get("progress") or {}
     percent, rate, left = (progress.get(key) for key in ("percent", "rate", "seconds_left"))
     if step["state"] == "COMPLETE" or percent is None:
-        return f"{name}  {step['phase']}  {step['state']}  {progress.get('waiting') or step['message']}"
+        return f"{name}  {step['phase']}  {step['state']}  {progress.get('waiting') or brief(step['message'])}"
     bar = "#" * int(percent / 5)
     parts = [name, step["phase"], f"[{bar:<20}] {percent:.0f} %"]
     parts += [f"{format_bytes(rate)}/s"] if rate else []

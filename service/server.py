@@ -32,6 +32,7 @@ from scheduler.settings import Settings
 from service.certificate import ApiCertificate
 from service.certificate_source import certificate_source
 from service.http.worker import Worker
+from service.logs import recent
 from service.startup import Service
 
 logger = logging.getLogger(__name__)
@@ -108,10 +109,12 @@ class Server(BaseApplication):
 
     def _make_app(self) -> object:
         if self._certificate is None:
-            return create_app(self._gateway, self._settings, self._metrics)
+            return create_app(self._gateway, self._settings, self._metrics, recent_log=recent.entries)
         self._metrics.watch_certificate(self._certificate.seconds_left)
         certificate = self._certificate
-        return create_app(self._gateway, self._settings, self._metrics, certificate.warnings, certificate.identity)
+        return create_app(
+            self._gateway, self._settings, self._metrics, certificate.warnings, certificate.identity, recent.entries
+        )
 
     def _note_listening(self, _: object) -> None:
         self._listens = True

@@ -116,7 +116,8 @@ class Service:
         store, state = begun
         if state is None or self._run_loop(store, state):
             self._remove_records()
-            self._stay(state)
+            # That of the loop's end: at its begin the tasks ran.
+            self._stay(state if self._loop is None else self._loop.state)
 
     def _run_loop(self, store: Store, state: ClusterState) -> bool:
         """Run until stopped or until an uninstall has torn the framework down; return whether it has."""

@@ -78,7 +78,15 @@ def last_snapshot(state: ClusterState | None, spec: ClusterSpec, now: float) -> 
     if state is None:
         state = ClusterState(Configuration("", now, spec), configurations={}, nodes={}, plans={})
     record = state.uninstall or UninstallRecord(started_at=now, principal="", released=True)
+    # Its records are removed; the nodes stay for the steps of the plan.
     ended = replace(
-        state, registered=False, reconciliation=Reconciliation(started=True), uninstall=record, uninstalled=True
+        state,
+        operations={},
+        steps={},
+        history={},
+        registered=False,
+        reconciliation=Reconciliation(started=True),
+        uninstall=record,
+        uninstalled=True,
     )
     return Snapshot(state=ended, plans=build_plans(ended, now), at=now, connected=False)

@@ -25,6 +25,10 @@ def status(found: Snapshot, kind: str) -> Json:
     operation = found.state.operations.get(kind)
     if operation is None:
         return _nothing(kind)
+    if kind not in found.plans:  # an uninstall has no other plans
+        message = "the service is being removed: see the plan uninstall"
+        return {**_nothing(kind), "id": operation.id, "state": operation.state.value, "message": message,
+                **_asked(operation)}  # fmt: skip
     view, plan = view_operation(found.state, operation), found.plans[kind]
     parts = list(_parts(view, plan))
     word = _word(operation, plan)

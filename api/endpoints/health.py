@@ -9,7 +9,8 @@ from flask import Response, jsonify
 
 from api.documents import certificates, cluster
 from api.http.access import access, answer, snapshot
-from api.openapi.json_schema import OBJECT, STRING, ref
+from api.http.arguments import query
+from api.openapi.json_schema import OBJECT, STRING, STRINGS, object_of, ref
 from api.openapi.operation import Answer
 from api.openapi.routes import Routes
 from api.sentences import sentence
@@ -83,6 +84,13 @@ def metrics() -> Response:
 def offers() -> Response:
     """Return the last evaluations of offers, newest last, each with every reason."""
     return answer("debug/offers", lambda found: [dict(evaluation) for evaluation in found.evaluations])
+
+
+@blueprint.read("/v1/debug/log", "The last entries of the scheduler's log", object_of({"lines": STRINGS}))
+def log() -> Response:
+    """Return the last entries of the scheduler's log since its start, the oldest first."""
+    query()
+    return jsonify(lines=list(access().recent_log()))
 
 
 def _loop() -> cluster.Json:

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Response, g, jsonify, request
 
 from api.documents import curves, operations
+from api.documents.backups import with_history
 from api.endpoints.start_operation import ask_storage, check_key, checked, of_a_node, seal, start
 from api.http.access import answer, answer_accepted, snapshot, submit
 from api.http.arguments import body, document, query
@@ -189,9 +190,10 @@ def list_names() -> Response:
     The credentials come in headers, because routers log addresses.
     """
     try:
-        found = ask_storage("backups", _location())
+        location = _location()
+        found, state = ask_storage("backups", location), snapshot().state
         with of_a_node():
-            listed = [_listed(item) for item in found["backups"]]
+            listed = [with_history(_listed(item), state, location.request) for item in found["backups"]]
         return jsonify({**found, "backups": listed})
     except QuestionRefused:
         return jsonify(backups=[])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from http import HTTPStatus
 
-from flask import Response, jsonify, request
+from flask import Response, g, jsonify, request
 
 from api.documents import cluster
 from api.http.access import answer, snapshot, submit
@@ -22,7 +22,7 @@ blueprint = Routes("plans", __name__)
 DEPLOY = "deploy"
 
 _WHOLE_PLAN: dict[str, Callable[[str], Command]] = {
-    "interrupt": Interrupt,
+    "interrupt": lambda plan: Interrupt(plan, g.principal),
     "continue": Proceed,
     "proceed": Proceed,
 }

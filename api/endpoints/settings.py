@@ -17,7 +17,7 @@ from api.http.access import access, snapshot, submit
 from api.http.arguments import body, document, query
 from api.http.errors import RequestError, refusal_error
 from api.openapi.json_schema import ref
-from api.openapi.routes import Routes
+from api.openapi.routes import REASON, Routes
 from scheduler.core.commands.apply import command_target
 from scheduler.core.commands.command import Refusal, SetTarget
 from scheduler.core.configuration.differences import launch_differences, listed_differences
@@ -47,6 +47,7 @@ _AT_START = ("_FILE", "_DIR", "SECRETS_KEY")
     body=ref("Settings"),
     methods=("PUT",),
     failures=("409",),
+    parameters=(REASON,),
 )
 def change() -> Response:
     """Override settings of the environment; null removes an override."""
@@ -62,6 +63,7 @@ def change() -> Response:
     ref("Changed"),
     body=ref("Rollback"),
     failures=("404", "409"),
+    parameters=(REASON,),
 )
 def roll_back() -> Response:
     """Return to the previous configuration, or to the one that the body names."""

@@ -14,6 +14,7 @@ from flask import Response, current_app, g, jsonify
 
 from api.http.errors import refusal_error
 from api.http.open_streams import OpenStreams
+from api.http.reasons import read_reason
 from scheduler.core.commands.command import Command
 from scheduler.loop.snapshot import Gateway, Snapshot
 from scheduler.metrics import Metrics
@@ -86,6 +87,8 @@ class Access:
     # The API's certificate; None for plain HTTP.
     identity: Callable[[], Identity | None] = lambda: None
     backup_keys: BackupKeys = NO_KEYS
+    # The last entries of the process's log, the oldest first.
+    recent_log: Callable[[], Sequence[str]] = tuple
 
 
 def access() -> Access:
@@ -102,13 +105,14 @@ def snapshot() -> Snapshot:
         Unavailable: There is none.
     """
     found = access().gateway.snapshot()
-    g.snapshot_at = found.at
+    # Of this moment: a request that then waits for a node would count its own time.
+    g.snapshot_age = time.time() - found.at
     return found
 
 
 def submit(command: Command) -> None:
     """Have the scheduler carry out a command of the request's principal. Raises RequestError if it refuses."""
-    refusal = access().gateway.submit(command, g.principal)
+    refusal = access().gateway.submit(command, g.principal, read_reason())
     if refusal is not None:
         raise refusal_error(refusal)
 
@@ -127,8 +131,8 @@ def answer(key: str, build: Callable[[Snapshot], Any], of: Snapshot | None = Non
 
 def stale_seconds() -> int | None:
     """Return the age of the snapshot that the answer is made from; None while it is fresh."""
-    at = g.get("snapshot_at")
-    return round(age) if at is not None and (age := time.time() - at) > FRESH_SECONDS else None
+    age: float | None = g.get("snapshot_age")
+    return round(age) if age is not None and age > FRESH_SECONDS else None
 
 
 def mark_stale(response: Response) -> Response:

@@ -34,7 +34,7 @@ _READ = """
 # that the request names, with the credentials of their agents where it brings none.
 _OPERATE = """
     plans.command_deploy plans.command plans.named_command_deploy plans.named_command
-    nodes.logs
+    nodes.logs health.log
     nodes.restart nodes.restart_one nodes.replace nodes.replace_one nodes.decommission nodes.pause nodes.resume
     nodes.cancel
     operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
@@ -45,7 +45,7 @@ _OPERATE = """
 """
 # A preview is among these: a node tries the settings, in a JVM with the options that the request names.
 _CONFIGURE = "changes.change changes.roll_back changes.preview_change"
-_ADMIN = "users.rotate"
+_ADMIN = "users.rotate removal.begin"
 
 NEEDED: Mapping[str, Role] = {
     **dict.fromkeys(_READ.split(), Role.READ),

@@ -9,8 +9,9 @@ from flask import Blueprint, Response
 
 from api.http import roles
 from api.http.path_template import path_template
+from api.http.reasons import REASON_HEADER
 from api.openapi.json_schema import Json, ref
-from api.openapi.operation import BODY_FAILURES, COMMAND_FAILURES, Answer, describe_operation
+from api.openapi.operation import BODY_FAILURES, COMMAND_FAILURES, Answer, describe_operation, parameter
 
 View = Callable[..., Response]
 Decorator = Callable[[View], View]
@@ -18,6 +19,7 @@ Decorator = Callable[[View], View]
 STORED = "Stored"
 _BEGUN = Answer(ref("Accepted"), status="202", meaning="Stored; the work begins now")
 BOTH = ("POST", "PUT")
+REASON = parameter(REASON_HEADER, "header", "The operator's reason, at most 200 characters, for the event")
 _UNREADABLE = ("503",)
 
 
@@ -58,12 +60,12 @@ class Routes(Blueprint):
         With `can_start`, a parameter makes it begin work, as `start` does: 202.
         """
         answers = (Answer(answer, meaning=STORED), *((_BEGUN,) if can_start else ()))
-        describe = partial(describe_operation, rule, summary, answers, COMMAND_FAILURES, parameters, body)
+        describe = partial(describe_operation, rule, summary, answers, COMMAND_FAILURES, (*parameters, REASON), body)
         return self._route(rule, BOTH, describe)
 
     def start(self, rule: str, summary: str, body: Json | None = None, parameters: Sequence[Json] = ()) -> Decorator:
         """Route and describe a command by POST or PUT that begins work: 202."""
-        describe = partial(describe_operation, rule, summary, (_BEGUN,), COMMAND_FAILURES, parameters, body)
+        describe = partial(describe_operation, rule, summary, (_BEGUN,), COMMAND_FAILURES, (*parameters, REASON), body)
         return self._route(rule, BOTH, describe)
 
     def submit(
@@ -74,10 +76,11 @@ class Routes(Blueprint):
         body: Json,
         methods: Sequence[str] = ("POST",),
         failures: Sequence[str] = (),
+        parameters: Sequence[Json] = (),
     ) -> Decorator:
         """Route and describe a request whose body is a document, answered with another document: 200."""
         codes = (*BODY_FAILURES, *failures)
-        describe = partial(describe_operation, rule, summary, (Answer(answer),), codes, body=body)
+        describe = partial(describe_operation, rule, summary, (Answer(answer),), codes, parameters, body)
         return self._route(rule, methods, describe)
 
     def _route(self, rule: str, methods: Sequence[str], describe: Callable[..., Json]) -> Decorator:

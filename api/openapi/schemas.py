@@ -160,6 +160,7 @@ REQUESTS: Mapping[str, Json] = {
     "DeleteRequest": _request(
         {**_NAME, **_PLACE, "keep_last": _AT_LEAST_ONE, "keep_days": _AT_LEAST_ONE}, "external_location"
     ),
+    "Uninstall": _request({"service": STRING}, "service"),
     "ContinueRequest": _request(_LOGIN),
     "Tuning": _request(_THROTTLE, "throttle"),
 }
@@ -335,6 +336,8 @@ SCHEMAS: Mapping[str, Json] = {
                         "nodes": {"type": ["integer", "null"]},
                         "objects": {"type": ["integer", "null"]},
                         "bytes": {"type": ["integer", "null"]},
+                        "new_bytes": {"type": ["integer", "null"]},
+                        "verified": {"type": ["object", "null"], "properties": {"state": STRING, "at": STRING}},
                         "message": STRING,
                     },
                     "required": ["backup_name", "state"],

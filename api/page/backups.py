@@ -47,17 +47,6 @@ def known_places(state: ClusterState) -> list[dict[str, str]]:
     return list(found.values())
 
 
-def verified(state: ClusterState) -> dict[str, str]:
-    """Return by backup the state of its last verification."""
-    records = [item.operation for item in state.history.values() if item.operation.kind == "backup-verify"]
-    if (present := state.operations.get("backup-verify")) is not None:
-        records.append(present)
-    return {
-        str(item.request.get("backup_name")): item.state.value.lower()
-        for item in sorted(records, key=lambda record: record.started_at)
-    }
-
-
 def newest_first(listed: Iterable[Json]) -> list[Json]:
     """Return backups by the time of their end, or of their begin if they have not ended."""
     return sorted(listed, key=lambda item: -(finished(item) or 0.0))

@@ -7,20 +7,31 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup
 
-_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 _DAY, _HOUR, _MINUTE = 86400, 3600, 60
 
 
 def size(number: float | None) -> str:
-    """Return bytes for people, such as `1.5 GB`; a dash if unknown."""
+    """Return bytes for people, such as `1.5 GiB`, as the command line does; a dash if unknown."""
     if number is None:
         return "–"
     value = float(number)
     for unit in _UNITS[:-1]:
-        if abs(value) < 1000:
+        if abs(value) < 1024:
             return f"{value:.0f} {unit}" if value >= 100 or unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
+        value /= 1024
     return f"{value:.1f} {_UNITS[-1]}"
+
+
+# What stands before the reason in a step's message: "Deploying Cassandra node node-0 mode: NORMAL; " and "Repair of
+# node-0: ". The step, its node and its mode stand beside the message already.
+_DOING = re.compile(r"(?:\w+ing Cassandra node node-\d+ mode: \w*; |[A-Z][\w ]*? of (?:node-\d+|cluster): )")
+
+
+def brief(message: str) -> str:
+    """Return a step's message without the words that stand beside it."""
+    begin = _DOING.match(message)
+    return message if begin is None else message[begin.end() :]
 
 
 def percent(number: float | None) -> str:
@@ -77,4 +88,5 @@ def _parse(at: float | str | None) -> datetime | None:
 
 FILTERS = {
     "size": size, "percent": percent, "duration": duration, "moment": moment, "breakable": breakable,
+    "brief": brief,
 }  # fmt: skip

@@ -46,7 +46,7 @@ SETTINGS = Input(
     "settings",
     "Settings",
     Type.SETTINGS,
-    "a NAME=VALUE on each line; -NAME for the environment's",
+    "a NAME=VALUE on each line; -NAME restores the environment's value",
     required=True,
 )
 CANARY = Input("canary", "One node first, the others after Continue", Type.FLAG)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from api.documents import cluster
-from api.page.formats import percent, size
+from api.page.formats import brief, percent, size
 from executor.figures import Figures, Requests
 from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState, Sighting
@@ -156,7 +156,8 @@ def circle(found: Iterable[Tile]) -> list[Arc]:
     owners = [tile for tile in found if tile.owns]
     if len(owners) > CIRCLE_NODES:
         return []
-    whole = sum(tile.owns or 0.0 for tile in owners)
+    # A node that has not reported since its start leaves its part open.
+    whole = max(1.0, sum(tile.owns or 0.0 for tile in owners))
     arcs, begin = [], 0.0
     for tile in owners:
         length = 100 * (tile.owns or 0.0) / whole
@@ -200,7 +201,7 @@ def _waits(plans: Mapping[str, Plan]) -> dict[str, str]:
         for phase in plans[name].phases if name in plans else ():
             for step in phase.steps:
                 if step.status is not Status.COMPLETE:
-                    found.setdefault(step.name, step.message)
+                    found.setdefault(step.name, brief(step.message))
     return found
 
 

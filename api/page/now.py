@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from api.documents import curves, operations
 from api.documents.certificates import Json, authority_warnings, certificates
 from api.page.commands import Button, button
-from api.page.formats import percent, size
+from api.page.formats import brief, percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
+from scheduler.core.configuration.standing_plans import RECOVERY
 from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
 from scheduler.core.nodes.missing_keys import missing_key_warnings
@@ -31,7 +32,10 @@ _ENDS = (".", "!", "?", "…")
 _DONE = ("NONE", "COMPLETE", "STOPPED")
 # An operation that waits for these goes on by itself: the cause is an item of its own, of recovery or deploy.
 _SAID_ELSEWHERE = (Code.NODE_DOWN, *_OF_OFFERS)
+# The step that failed is an item of its own.
+_OF_FAILED = Code.OTHER_FAILED
 _ENDING = (OVERDUE, EXPIRED)
+_REMEMBERED_SECONDS = 7 * 86400
 _FILLING_PERCENT, _FULL_PERCENT = 75.0, 90.0
 
 
@@ -89,11 +93,20 @@ def headline(found: Snapshot, nodes: Sequence[Tile]) -> tuple[Mark, str, str]:
             tone = "bad" if plan.status is Status.ERROR else "warn" if plan.status is Status.WAITING else "busy"
             word = plan.status.value.replace("_", " ").lower()
             return Mark(tone, word), f"The plan {name} is {word}; {have}.", detail
+    for kind, item in state.operations.items():
+        plan = found.plans.get(kind)
+        if item.state is OperationState.RUNNING and plan is not None and plan.status is Status.ERROR:
+            return Mark("bad", "failed"), f"The operation {kind} has failed; {have}.", ""
     running = [KINDS[kind].title for kind, item in state.operations.items() if item.state is OperationState.RUNNING]
     if up < len(nodes):
         return Mark("warn", "nodes down"), f"{have}.", ""
     more = f" {' and '.join(running)} {'is' if len(running) == 1 else 'are'} under way." if running else ""
     return Mark("ok", "all well"), f"All {len(nodes)} nodes are up, and no plan is pending.{more}", ""
+
+
+def weigh(state: Mark, items: Sequence[Item]) -> Mark:
+    """Return the mark of the headline: nothing is all well while something needs a person."""
+    return Mark("warn", "needs a person") if state.tone == "ok" and items else state
 
 
 def notes(found: Snapshot, nodes: Sequence[Tile], warned: Sequence[str]) -> tuple[list[Item], list[Fact]]:
@@ -111,6 +124,7 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
         certified: The nodes' certificates.
     """
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
+    made += _different(found)
     state = found.state
     ends = authority_warnings(found)
     told = (*cautions(state, state.target.spec), *missing_key_warnings(state), *ends, *wrong_clocks(state).values())
@@ -123,6 +137,15 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
             text = sentence(node["message"], _ENDS)
             made.append(Item(Mark(tone, node["state"]), f"certificate: {node['node']}", text, (renew,)))
     return made
+
+
+def _different(found: Snapshot) -> Iterator[Item]:
+    """Yield operations whose result differs from the request, for some days or until the next one of their kind."""
+    for kind, item in found.state.operations.items():
+        ended = item.finished_at
+        if item.state is OperationState.DIFFERENT and ended is not None and found.at - ended < _REMEMBERED_SECONDS:
+            title = f"{KINDS[kind].title}: the result differs"
+            yield Item(Mark("warn", "different"), title, sentence(item.message, _ENDS), (), f"operations?kind={kind}")
 
 
 def foot(found: Snapshot, nodes: Sequence[Tile], certified: Sequence[Json]) -> list[Fact]:
@@ -173,7 +196,7 @@ def under_way(found: Snapshot) -> list[Work]:
     made = []
     for kind in found.state.operations:
         document = operations.status(found, kind)
-        if document["state"] not in (*_DONE, "DIFFERENT"):
+        if document["state"] not in (*_DONE, "DIFFERENT", "ERROR"):  # an error is an item that needs a person
             title = f"{KINDS[kind].title}: {document['state'].lower()}"
             rate, left = document["progress"].get("rate"), curves.time_left(found, kind)
             words, done = document["message"], document["percent"]
@@ -188,17 +211,18 @@ def _of_plan(found: Snapshot, name: str, plan: Plan) -> Iterator[Item]:
         for step in phase.steps:
             if step.status is Status.COMPLETE or (step.reason in seen and step.reason in _OF_PLAN):
                 continue
-            if name not in PLANS and step.reason in _SAID_ELSEWHERE:
+            if step.reason == _OF_FAILED or (name not in PLANS and step.reason in _SAID_ELSEWHERE):
                 continue
             seen.add(step.reason)
             buttons = tuple(_buttons(found, name, phase.name, step))
             waits = step.status in (Status.ERROR, Status.WAITING) or step.reason in (*_OF_PLAN, *_OF_OFFERS)
             if buttons or waits:
                 tone = "bad" if step.status is Status.ERROR else "warn"
-                title = f"{name}: {phase.name}" if step.reason in _OF_PLAN else f"{name}: {step.name}"
+                title = f"{name}: {step.name}" if name in PLANS else f"{name}: {phase.name} of {step.name}"
+                title = f"{name}: {phase.name}" if step.reason in _OF_PLAN else title
                 where = f"offers?node={step.name}" if step.reason in _OF_OFFERS else link
                 word = step.status.value.replace("_", " ").lower()
-                yield Item(Mark(tone, word), title, sentence(step.message, _ENDS), buttons, where)
+                yield Item(Mark(tone, word), title, sentence(brief(step.message), _ENDS), buttons, where)
 
 
 def _buttons(found: Snapshot, plan: str, phase: str, step: Step) -> Iterator[Button]:
@@ -213,7 +237,9 @@ def _buttons(found: Snapshot, plan: str, phase: str, step: Step) -> Iterator[But
             yield button("stop", kind=plan)
     if node and step.reason == Code.PAUSED:
         yield button("node-resume", node=node)
-    if node and step.reason in (Code.UNREACHABLE, Code.AGENT_GONE):
+    # A member that its peers miss and whose agent is silent comes back by itself, or never.
+    missing = plan == RECOVERY and step.reason == Code.PEER_VIEW and step.status is Status.WAITING
+    if node and (missing or step.reason in (Code.UNREACHABLE, Code.AGENT_GONE)):
         yield button("node-replace", node=node)
 
 
@@ -230,4 +256,5 @@ def _telling(plan: Plan) -> Step | None:
 
 def _named(step: Step) -> str:
     """Return the message of a step, with its name if the message lacks it."""
-    return step.message if step.name in step.message else f"{step.name}: {step.message}"
+    message = brief(step.message)
+    return message if step.name in message else f"{step.name}: {message}"

@@ -24,12 +24,16 @@ class Row:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All rows with their rules. `summary` counts the agents by rule, `nodes` are the nodes that were evaluated."""
+    """All rows with their rules.
+
+    `summary` counts the rows by rule, `nodes` are the nodes and `agents` the number of agents that were evaluated.
+    """
 
     rows: tuple[Row, ...]
     codes: tuple[str, ...]
     summary: tuple[tuple[str, int], ...]
     nodes: tuple[str, ...]
+    agents: int
     hidden: int
 
 
@@ -45,7 +49,8 @@ def matrix(evaluations: Sequence[Json], node: str = "") -> Matrix:
     counted = Counter(code for row in rows for code in row.cells)
     nodes = sorted({str(item["node"]) for item in evaluations if item.get("node")}, key=lambda name: (len(name), name))
     codes = tuple(code for code, _ in counted.most_common())
-    return Matrix(tuple(rows[:ROWS]), codes, tuple(counted.most_common()), tuple(nodes), max(0, len(rows) - ROWS))
+    agents, hidden = len({row.agent for row in rows}), max(0, len(rows) - ROWS)
+    return Matrix(tuple(rows[:ROWS]), codes, tuple(counted.most_common()), tuple(nodes), agents, hidden)
 
 
 def _row(item: Json) -> Row:

@@ -108,7 +108,7 @@ def _now() -> Response:
         items, facts = now.notes(found, every, access.access().warnings())
         said = detail in {item.sentence for item in items[: now.SHOWN]}
         return {
-            "state": state, "sentence": sentence, "items": items[: now.SHOWN],
+            "state": now.weigh(state, items), "sentence": sentence, "items": items[: now.SHOWN],
             "detail": "" if said else detail, "more": len(items) - now.SHOWN, "works": now.under_way(found),
             "counts": nodes.counts(every),
             "events": entries_after(found.state, 0, KEPT)[:-9:-1], "facts": facts,
@@ -235,7 +235,7 @@ def _backups(given: Mapping[str, str]) -> Response:
     listed = outcome.document.get("backups", []) if outcome is not None and outcome.accepted else []
     return answer(
         "backups.html", "backups", "Backups", place=place, places=places, outcome=outcome,
-        backups=backups.newest_first(listed), line=backups.time_line(listed), verified=backups.verified(found.state),
+        backups=backups.newest_first(listed), line=backups.time_line(listed),
         deletion=button("start-backup-delete"), backup=button("start-backup"),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from api.page.inputs import BY_KIND
 from api.page.nodes import Mark, mark_of_status
 from scheduler.core.plans.plan import Phase, Plan, Status, Step
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.reason import Code
 from scheduler.loop.snapshot import Snapshot
 
 # Steps of a phase that are shown; with a thousand nodes the others are counted.
@@ -58,7 +59,9 @@ class PlanView:
 
 def plan_view(name: str, plan: Plan, since: Mapping[str, float]) -> PlanView:
     """Return a plan with its steps; `since` has by step's id when it last changed."""
-    words = () if plan.status is Status.COMPLETE else ("plan-interrupt", "plan-continue")
+    words: tuple[str, ...] = () if plan.status is Status.COMPLETE else ("plan-interrupt", "plan-continue")
+    if any(step.reason == Code.INTERRUPTED for phase in plan.phases for step in phase.steps):
+        words = ("plan-continue",)
     buttons = tuple(button(word, plan=name) for word in words)
     phases = tuple(_phase(name, phase, since) for phase in plan.phases)
     return PlanView(name, mark_of_status(plan.status.value), plan.errors, phases, buttons)

@@ -19,8 +19,8 @@ Json = Mapping[str, Any]
 
 _BACKUPS = columns(
     "Name", "State", Column("Age", Kind.TIME), Column("Size", Kind.BYTES), Column("Objects", wide=True), "Nodes",
-    "Cluster", Column("Cluster id", wide=True), Column("Signature", wide=True), Column("Started", Kind.TIME, wide=True),
-    "Message",
+    Column("Cluster", spare=True), Column("Cluster id", wide=True), Column("Signature", wide=True),
+    Column("Started", Kind.TIME, wide=True), "Message", Column("New", Kind.BYTES), Column("Verified", Kind.TIME),
 )  # fmt: skip
 _FIELDS = (
     "backup_name", "state", "cluster_name", "cluster", "cassandra_version", "started_at", "finished_at", "bytes",
@@ -65,7 +65,7 @@ def list_backups(session: Session, **fields: Any) -> None:
     rows = [
         (item["backup_name"], item["state"], item.get("finished_at"), item.get("bytes"), item.get("objects"),
          item.get("nodes"), item.get("cluster_name"), item.get("cluster"), item.get("signature"),
-         item.get("started_at"), item.get("message"))
+         item.get("started_at"), item.get("message"), item.get("new_bytes"), _verified(item))
         for item in document["backups"]
     ]  # fmt: skip
     session.output.show(document, Table(_BACKUPS, rows))
@@ -116,6 +116,12 @@ operations.add_status(backup, "backup")
 operations.add_stop(backup, "backup")
 operations.add_tune(backup, "backup")
 operations.add_history(backup, "backup")
+
+
+def _verified(item: Json) -> Any:
+    """Return when a backup was found to be whole; of a verification with another end that end, such as stopped."""
+    found = item.get("verified") or {}
+    return found.get("at") if found.get("state") in (None, "COMPLETE") else str(found["state"]).lower()
 
 
 def _parts(document: Json) -> list[Table]:

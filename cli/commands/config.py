@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,8 @@ def edit(session: Session, canary: bool, no_check: bool, waits: bool, timeout: f
     if not changes:
         session.output.say("Nothing was changed.")
         return ExitCode.DONE
+    for line in setting_lines(before, after):
+        _say_coloured(session, line)
     return apply(session, changes, canary, no_check, waits, timeout)
 
 
@@ -201,7 +204,11 @@ def apply(session: Session, changes: Json, canary: bool, no_check: bool, waits: 
         if not found["allowed"]:
             raise Failure(" ".join(found["refusals"]))
         nodes = len(found["restarts"])
-        session.output.say(f"Changes: {', '.join(_words(item) for item in found['changes']) or 'none'}.")
+        for item in found["changes"]:
+            _say_coloured(session, f"- {item['name']}: {clean(item['old']) or 'unset'}")
+            _say_coloured(session, f"+ {item['name']}: {clean(item['new']) or 'unset'}")
+        for line in _consequences(found):
+            session.output.say(line)
         session.confirm(f"Roll out? {nodes} node{'' if nodes == 1 else 's'} would restart.")
     body = {**changes, **({"canary": True} if canary else {}), **({"check": False} if no_check else {})}
     return _adopted(session, session.client.send("PUT", "/v1/config", body), waits, timeout)
@@ -216,7 +223,24 @@ def flatten(document: Json, prefix: str = "") -> Any:
             yield f"{prefix}{name}", value if not isinstance(value, dict) else None
 
 
+def setting_lines(before: Json, after: Json) -> list[str]:
+    """Return the overrides that an edit changed: a line with - as each was, and one with + as it is."""
+    lines = []
+    for name in sorted({*before, *after}):
+        if before.get(name) != after.get(name) or (name in before) != (name in after):
+            lines += [f"- {name}: {clean(before[name])}"] if name in before else []
+            lines += [f"+ {name}: {clean(after[name])}"] if name in after else []
+    return lines
+
+
+def _say_coloured(session: Session, line: str) -> None:
+    colour = {"-": "red", "+": "green"}[line[0]] if sys.stderr.isatty() and not session.plain else None
+    session.output.say(line if colour is None else click.style(line, fg=colour))
+
+
 def _preview(session: Session, changes: Json, no_check: bool) -> Any:
+    if not no_check and sys.stderr.isatty():
+        session.output.say("The preview follows; Cassandra's check of settings can take half a minute.")
     return session.client.send("POST", "/v1/config/preview", {**changes, **({"check": False} if no_check else {})})
 
 
@@ -230,10 +254,13 @@ def _adopted(session: Session, answer: Json, waits: bool, timeout: float | None)
 
 def _show(session: Session, found: Json) -> None:
     rows = [(item["name"], item["old"], item["new"], item["effect"]) for item in found["changes"]]
-    foot = [f"{name}: {clean(found[key])}" for name, key in _LINES if found.get(key)]
+    session.output.show(found, Table(_CHANGES, rows), foot=["", *_consequences(found)])
+
+
+def _consequences(found: Json) -> list[str]:
+    lines = [f"{name}: {clean(found[key])}" for name, key in _LINES if found.get(key)]
     check = found["cassandra_check"]
-    foot += [f"Cassandra's check: {check['result']} {clean(check['message'])}".rstrip()]
-    session.output.show(found, Table(_CHANGES, rows), foot=["", *foot])
+    return [*lines, f"Cassandra's check: {check['result']} {clean(check['message'])}".rstrip()]
 
 
 _LINES = (
@@ -244,7 +271,3 @@ _LINES = (
     ("Configuration", "configuration"),
     ("Canary", "canary"),
 )
-
-
-def _words(item: Json) -> str:
-    return f"{item['name']} {clean(item['old']) or 'unset'} -> {clean(item['new']) or 'unset'}"

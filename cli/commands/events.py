@@ -20,7 +20,7 @@ Json = Mapping[str, Any]
 
 _COLUMNS = columns(
     Column("Sequence", wide=True), Column("At", Kind.TIME), "Kind", "Node", "By", Column("Subject", wide=True),
-    "Message",
+    "Message", "Cause",
 )  # fmt: skip
 _RETRY_SECONDS = 2.0
 
@@ -88,11 +88,12 @@ def _write(session: Session, item: Json) -> None:
             click.echo("\t".join(clean(value) for value in _row(item)))
         case _:
             who = f" (by {item['principal']})" if item["principal"] else ""
-            click.echo(f"{item['at']}  {item['kind']:<13} {clean(item['message'])}{clean(who)}")
+            cause = f": {clean(item['cause'])}" if item["cause"] else ""
+            click.echo(f"{item['at']}  {item['kind']:<13} {clean(item['message'])}{clean(who)}{cause}")
 
 
 def _row(item: Json) -> tuple[Any, ...]:
-    return tuple(item[key] for key in ("sequence", "at", "kind", "node", "principal", "subject", "message"))
+    return tuple(item[key] for key in ("sequence", "at", "kind", "node", "principal", "subject", "message", "cause"))
 
 
 def _since(text: str | None) -> str:

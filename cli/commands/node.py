@@ -156,6 +156,16 @@ def logs(session: Session, name: str, file: str | None, lines: int) -> None:
         session.output.show(document, Table(columns("Line"), rows))
 
 
+@node.command("why")
+@click.argument("name", metavar="NODE")
+@pass_session
+def why(session: Session, name: str) -> int:
+    """Tell why a node is not done, and what can be done about it."""
+    from cli.commands.why import explain
+
+    return explain(session, node_name(name))
+
+
 def _path(name: str, word: str) -> str:
     return f"/v1/nodes/{segment(node_name(name))}/{word}"
 

@@ -24,7 +24,7 @@ KINDS = (
 )  # fmt: skip
 _RESUMABLE = ("repair", "cleanup", "compact", "scrub", "flush", "upgradesstables", "garbagecollect")
 _COLUMNS = columns(
-    "Id", "Kind", "State", Column("Progress", Kind.PERCENT), Column("Left", Kind.SECONDS),
+    Column("Id", spare=True), "Kind", "State", Column("Progress", Kind.PERCENT), Column("Left", Kind.SECONDS),
     Column("Started", Kind.TIME), "By", "Why",
 )  # fmt: skip
 _KIND = click.argument("kind", type=click.Choice(KINDS), metavar="KIND")
@@ -98,6 +98,33 @@ def stop(session: Session, kind: str, waits: bool, timeout: float | None) -> int
 def proceed(session: Session, kind: str, login: str | None, waits: bool, timeout: float | None) -> int:
     """Continue a stopped operation where it was."""
     return operations.continue_operation(session, kind, login, waits, timeout)
+
+
+@op.command("retry")
+@_KIND
+@wait_options
+@pass_session
+def retry(session: Session, kind: str, waits: bool, timeout: float | None) -> int:
+    """Retry the steps of an operation that have failed."""
+    document = session.client.get(f"{operation_path(kind)}/status")
+    if document["id"] is None:
+        raise Failure(f"{document['message']}.", ExitCode.NOT_FOUND)
+    plan = session.client.get(f"/v1/plans/{kind}")
+    failed = [
+        (phase["name"], step["name"])
+        for phase in plan["phases"]
+        for step in phase["steps"]
+        if step["status"] == "ERROR"
+    ]
+    if not failed:
+        raise Failure(f"No step of the {kind} has failed.", ExitCode.CONFLICT)
+    for phase, step in failed:
+        session.client.send("POST", f"/v1/plans/{kind}/restart", query={"phase": phase, "step": step})
+        session.output.say(f"{phase} of {step} begins again.")
+    if waits:
+        return wait_for_operation(session, kind, document["id"], timeout)
+    session.output.suggest(f"op watch {kind}")
+    return ExitCode.DONE
 
 
 @op.command("tune")

@@ -10,6 +10,7 @@ import click
 from cli import output
 from cli.errors import ExitCode, Failure
 from cli.options import wait_options
+from cli.reasons import brief
 from cli.rest import segment
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
@@ -27,7 +28,15 @@ _ALIASES = {
     "force-restart": "restart",
     "force": "force-complete",
 }
-_STEPS = columns("Plan", "Phase", "Step", "Status", "Reason", "Message", Column("Since", Kind.TIME))
+_STEPS = columns(
+    Column("Plan", spare=True),
+    Column("Phase", spare=True),
+    "Step",
+    "Status",
+    "Reason",
+    "Message",
+    Column("Since", Kind.TIME),
+)
 
 
 @group("plan", _ALIASES)
@@ -123,7 +132,7 @@ def tree(name: str, document: Json, now: float) -> list[str]:
         steps = phase["steps"]
         for place, step in enumerate(steps):
             branch = "└─" if place == len(steps) - 1 else "├─"
-            why = "" if step["reason"] == "DONE" else f"  [{step['reason']}] {clean(step['message'])}"
+            why = "" if step["reason"] == "DONE" else f"  [{step['reason']}] {brief(clean(step['message']))}"
             lines.append(
                 f"{'  ' if last else '│ '} {branch} {clean(step['name'])} {step['status']}{_age(step, now)}{why}"
             )

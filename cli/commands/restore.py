@@ -13,6 +13,7 @@ from cli.options import WholeNumber, wait_options
 from cli.requests import location_options, login_option, request_of, table_options, trust_option
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
+from cli.units import format_bytes, format_duration
 
 _TABLES = columns(
     "From", "To", "What", "Has data", "How", Column("Size", Kind.BYTES), Column("SSTables", wide=True),
@@ -105,6 +106,16 @@ def _preview(session: Session, body: dict[str, Any]) -> int:
     shown = [tables] if not session.output.for_people else [item for item in (problems, tables, nodes) if item.rows]
     untried = [f"Not tried: {clean(text)}" for text in found["untried"] or ()]
     mode = f", by {found['mode']}" if found["mode"] else ""
-    head = [f"Possible: {'yes' if found['possible'] else 'no'}{mode}", ""]
+    head = [f"Possible: {'yes' if found['possible'] else 'no'}{mode}{_effort(found)}", ""]
     session.output.show(found, *shown, head=head, foot=untried)
     return ExitCode.DONE if found["possible"] else ExitCode.FAILED
+
+
+def _effort(found: dict[str, Any]) -> str:
+    """Return what is to be loaded and how long that takes at least; empty if neither is known."""
+    if not found.get("bytes"):
+        return ""
+    words = f"; {format_bytes(found['bytes'])} to load"
+    if seconds := found.get("seconds_at_throttle"):
+        words += f", at least {format_duration(seconds)} with this throttle"
+    return words

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 import tarfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,18 +17,24 @@ import click
 
 from cli.commands.op import KINDS
 from cli.commands.version import own_version
-from cli.errors import Failure
+from cli.errors import ExitCode, Failure
 from cli.redaction import Redaction, without_secrets
+from cli.requests import nodes_option
 from cli.rest import Client, segment
-from cli.session import Session, group, pass_session
+from cli.session import Session, group, names, node_name, pass_session
 from cli.tables import Column, Kind, Table, columns
 from cli.waiting import operation_path
 
 _ONCE = (
     "/v1/health", "/admin/healthcheck", "/v1/framework", "/v1/config", "/v1/connection", "/v1/seeds", "/v1/datacenter",
     "/v1/nodes/list", "/v1/nodes/status", "/v1/plans", "/v1/events", "/v1/garbage", "/v1/debug/offers",
-    "/v1/state/properties/suppressed", "/metrics",
+    "/v1/state/properties/suppressed", "/v1/certificates", "/v1/users", "/v1/debug/log", "/metrics",
 )  # fmt: skip
+_LOGS = ("system", "output", "executor")
+# The answers of the API that are a log; they become plain text.
+_IS_LOG = re.compile(r"/v1/(?:debug/log|nodes/(?P<node>[^/]+)/logs\?file=(?P<file>\w+)&lines=1000)")
+# Above so many nodes, a node is asked for its status and its logs only if the command names it.
+_ALL_NODES = 50
 _COLUMNS = columns("File", Column("Size", Kind.BYTES), "SHA-256")
 
 
@@ -39,13 +46,20 @@ def support() -> None:
 @support.command("bundle")
 @click.option("--file", "file", type=click.Path(dir_okay=False), metavar="FILE", help="The archive (.tar.gz).")
 @click.option("--redact", is_flag=True, help="Also hide addresses, host names, users, principals and locations.")
-@click.option("--node-status", is_flag=True, help="Also ask each node for its status, which can take long.")
+@click.option("--node-status", is_flag=True, hidden=True)
+@nodes_option
 @pass_session
-def bundle(session: Session, file: str | None, redact: bool, node_status: bool) -> None:
-    """Write an archive with the API's documents and a manifest. It never has tokens or passwords."""
+def bundle(session: Session, file: str | None, redact: bool, node_status: bool, nodes: tuple[str, ...]) -> None:
+    """Write an archive with the API's documents, logs and a manifest. It never has tokens or passwords.
+
+    Nodes are asked for their status and their logs: all up to 50 nodes, else those of --node.
+    """
     now = datetime.now(UTC)
     target = Path(file or f"cassandra-mesos-support-{now:%Y%m%dT%H%M%SZ}.tar.gz")
-    files, errors = collect(session.client, node_status, redact)
+    chosen = [node_name(item) for item in names(nodes)]
+    files, errors = collect(session.client, chosen, node_status, redact)
+    if not files:
+        raise Failure(f"Nothing could be read. {next(iter(errors.values()))}", ExitCode.NOT_REACHABLE)
     manifest = make_manifest(files, errors, now, redact)
     try:
         write(target, {**files, "manifest.json": json.dumps(manifest, indent=2).encode()})
@@ -58,14 +72,27 @@ def bundle(session: Session, file: str | None, redact: bool, node_status: bool) 
     session.output.say(f"Written to {target}. Look at it before you send it.")
 
 
-def collect(client: Client, node_status: bool, redact: bool) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return the files by name, and the paths that could not be read with the reasons."""
+def collect(client: Client, nodes: Sequence[str], every: bool, redact: bool) -> tuple[dict[str, bytes], dict[str, str]]:
+    """Return the files by name, and the paths that could not be read with the reasons.
+
+    Args:
+        client: The API.
+        nodes: The nodes to ask; none for all of a small cluster.
+        every: True if all nodes of a large cluster are asked as well.
+        redact: True if the names of machines and people are replaced.
+    """
     documents, errors = _read(client, list(_ONCE))
-    words = ["info", "status"] if node_status else ["info"]
-    more = [f"/v1/nodes/{segment(name)}/{word}" for name in documents.get("/v1/nodes/list", ()) for word in words]
+    launched = list(documents.get("/v1/nodes/list", ()))
+    more = [f"/v1/nodes/{segment(name)}/info" for name in launched]
+    asked = [segment(name) for name in nodes or (launched if every or len(launched) <= _ALL_NODES else ())]
+    more += [f"/v1/nodes/{name}/status" for name in asked]
+    logs = [f"/v1/nodes/{name}/logs?file={log}&lines=1000" for name in asked for log in _LOGS]
     more += [f"/v1/plans/{segment(name)}" for name in documents.get("/v1/plans", ())]
     more += [f"{operation_path(kind)}/{word}" for kind in KINDS for word in ("status", "history")]
     others, failed = _read(client, more)
+    for path in logs:  # one by one: the API reads few logs at a time, and refuses more
+        found, unread = _read(client, [path])
+        others, failed = {**others, **found}, {**failed, **unread}
     documents = {path: without_secrets(item) for path, item in {**documents, **others}.items()}
     errors = without_secrets({**errors, **failed})
     redaction = Redaction()
@@ -74,10 +101,20 @@ def collect(client: Client, node_status: bool, redact: bool) -> tuple[dict[str, 
             redaction.learn(document)
     files = {}
     for path, document in documents.items():
-        text = document if isinstance(document, str) else json.dumps(document, indent=2, ensure_ascii=False)
-        name = path.strip("/") + (".txt" if isinstance(document, str) else ".json")
+        name, text = _file(path, document)
         files[name] = (redaction.apply(text) if redact else text).encode()
     return files, {path: redaction.apply(why) if redact else why for path, why in errors.items()}
+
+
+def _file(path: str, document: Any) -> tuple[str, str]:
+    """Return the name and the text of an answer in the archive: a log as it is, JSON, or other text."""
+    log = _IS_LOG.fullmatch(path)
+    if log is not None and isinstance(document, dict) and isinstance(document.get("lines"), list):
+        place = f"{log['node']}/{log['file']}" if log["node"] else "scheduler"
+        return f"logs/{place}.log", "\n".join([*map(str, document["lines"]), ""])
+    if isinstance(document, str):
+        return f"{path.strip('/')}.txt", document
+    return f"{path.strip('/')}.json", json.dumps(document, indent=2, ensure_ascii=False)
 
 
 def make_manifest(

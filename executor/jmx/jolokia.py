@@ -105,6 +105,10 @@ class Jolokia:
             connection.request("POST", "/jolokia/", json.dumps(body), self._headers())
             response = connection.getresponse()
             text = response.read(_MAXIMUM_ANSWER)
+        except ConnectionRefusedError as error:
+            raise NotReachableError(
+                f"Cassandra starts or ends: nothing listens on {self.address}:{self.port}"
+            ) from error
         except (OSError, http.client.HTTPException) as error:
             raise NotReachableError(f"Jolokia on {self.address}:{self.port}: {type(error).__name__} {error}") from error
         finally:

@@ -217,4 +217,4 @@ def _with_noted(state: ClusterState, inputs: Inputs) -> ClusterState:
 
 
 def _accepted(answers: Answers) -> list[Outcome]:
-    return [Outcome(asked.command, asked.principal) for asked, refusal in answers if refusal is None]
+    return [Outcome(asked.command, asked.principal, asked.reason) for asked, refusal in answers if refusal is None]

@@ -86,9 +86,9 @@ class LoopGateway:
             raise Unavailable(f"the state is not readable yet: {self._reason}")
         return self._snapshot
 
-    def submit(self, command: Command, principal: str) -> Refusal | None:
+    def submit(self, command: Command, principal: str, reason: str = "") -> Refusal | None:
         """Have the loop carry out a command; returns once its outcome is stored."""
-        asked = Asked(command, principal)
+        asked = Asked(command, principal, reason)
         self._send(asked)
         try:
             return asked.answer.result(COMMAND_SECONDS)

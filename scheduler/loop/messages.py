@@ -77,10 +77,11 @@ class Fatal:
 
 @dataclass(frozen=True)
 class Asked:
-    """An operator's command; `answer` is set once its outcome is stored."""
+    """An operator's command, with the operator's own reason; `answer` is set once its outcome is stored."""
 
     command: Command
     principal: str
+    reason: str = ""
     answer: Future[Refusal | None] = field(default_factory=Future, compare=False)
 
 

@@ -142,6 +142,11 @@ class Loop:
         self._stopping = True
         self.put(Wake())
 
+    @property
+    def state(self) -> ClusterState:
+        """The state after the last cycle; for other threads once the loop has ended."""
+        return self._state
+
     def run(self) -> bool:
         """Cycle until stopped or until the uninstall has torn the framework down; return whether it has.
 

@@ -72,8 +72,12 @@ class Gateway(Protocol):
     def ending(self) -> bool:
         """Whether the process is about to end, so that streams must end."""
 
-    def submit(self, command: Command, principal: str) -> Refusal | None:
-        """Have the loop carry out a command of `principal`; returns once it is stored. Raises Unavailable."""
+    def submit(self, command: Command, principal: str, reason: str = "") -> Refusal | None:
+        """Have the loop carry out a command of `principal`, whose reason its event gets, and return once it is stored.
+
+        Raises:
+            Unavailable: The loop does not answer.
+        """
 
     def note(self, sentence: str) -> None:
         """Have the loop keep an event of the kind ACCESS; it is dropped while no loop runs."""

@@ -23,8 +23,9 @@ from scheduler.core.commands.command import (
     StartOperation,
     StopOperation,
     TuneOperation,
+    Uninstall,
 )
-from scheduler.core.commands.maintenance import command_operation, command_plan, command_step
+from scheduler.core.commands.maintenance import command_operation, command_plan, command_step, mark_interrupt
 from scheduler.core.commands.nodes import command_node
 from scheduler.core.commands.uninstall import command_uninstall
 from scheduler.core.configuration.differences import outdated
@@ -40,7 +41,7 @@ from scheduler.core.nodes import deploy
 from scheduler.core.nodes.gates import gate_block, let_pass, unconditional_block
 from scheduler.core.plans.build import build_plan, plan_names
 from scheduler.core.plans.plan import Phase, Step
-from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial
+from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial, UninstallRecord
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import LIVE, may_live
 from scheduler.core.state.node import Failures, NodeRecord
@@ -57,6 +58,8 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
     """Return the state after the command, to be stored before the answer, or a refusal."""
     if state.uninstall is not None:
         return command_uninstall(state, command)
+    if isinstance(command, Uninstall):
+        return replace(state, uninstall=UninstallRecord(started_at=now, principal=command.principal))
     if isinstance(command, StartOperation | StopOperation | ResumeOperation | TuneOperation):
         return command_operation(state, command, now)
     if isinstance(command, NodeCommand):
@@ -70,18 +73,18 @@ def apply_command(state: ClusterState, command: Command, now: float) -> ClusterS
         return Refusal(RefusalKind.UNKNOWN, f"there is no plan {command.plan!r}; there are {', '.join(names)}")
     if isinstance(command, Interrupt | Proceed):
         if command.plan in state.operations:
-            return command_plan(state, command)
-        return _mark(state, command.plan, interrupted=isinstance(command, Interrupt))
+            return command_plan(state, command, now)
+        return _mark(state, command, now)
     return _step_command(state, command, now)
 
 
-def _mark(state: ClusterState, name: str, interrupted: bool) -> ClusterState:
+def _mark(state: ClusterState, command: Interrupt | Proceed, now: float) -> ClusterState:
     """Interrupt a plan or let it continue; without an interrupt, `continue` ends the wait for a canary."""
-    before = plan_record(state, name)
-    after = replace(before, interrupted=interrupted)
-    if not interrupted and not before.interrupted:
+    before = plan_record(state, command.plan)
+    after = mark_interrupt(before, command, now)
+    if isinstance(command, Proceed) and not before.interrupted:
         after = replace(before, canary=None)
-    return state if before == after else replace(state, plans={**state.plans, name: after})
+    return state if before == after else replace(state, plans={**state.plans, command.plan: after})
 
 
 def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now: float) -> ClusterState | Refusal:

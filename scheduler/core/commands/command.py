@@ -16,6 +16,7 @@ class Interrupt:
     """A stop of new work in a plan, also after a restart of the scheduler; work that runs is finished."""
 
     plan: str
+    principal: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -169,11 +170,18 @@ class RotateAuthority:
     waits: bool = False
 
 
+@dataclass(frozen=True)
+class Uninstall:
+    """The begin of the service's removal, with all its data; nothing ends it."""
+
+    principal: str = field(default="", compare=False)
+
+
 PlanCommand = Interrupt | Proceed | ForceComplete | RestartStep
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
 NodeCommand = RestartNodes | ReplaceNode | PauseNode | ResumeNode | CancelIntent
 CertificateCommand = RenewCertificates | RotateAuthority
-Command = PlanCommand | OperationCommand | NodeCommand | CertificateCommand | SetTarget
+Command = PlanCommand | OperationCommand | NodeCommand | CertificateCommand | SetTarget | Uninstall
 
 
 class RefusalKind(StrEnum):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TypeVar
 
 from scheduler.core.commands.command import (
     ForceComplete,
@@ -20,6 +21,7 @@ from scheduler.core.configuration.logins import ON
 from scheduler.core.maintenance.progress import view_operation
 from scheduler.core.nodes import decommission
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import PlanRecord
 from scheduler.core.state.exclusion import exclusion, failed_step, holds_turn
 from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
@@ -29,6 +31,7 @@ from scheduler.core.state.operation_steps import steps
 # The principal of a command without one.
 OPERATOR = "an operator"
 
+Interruptible = TypeVar("Interruptible", PlanRecord, OperationRecord)
 OperationCommand = StartOperation | StopOperation | ResumeOperation | TuneOperation
 
 
@@ -45,14 +48,23 @@ def command_operation(state: ClusterState, command: OperationCommand, now: float
             return _tune(state, command)
 
 
-def command_plan(state: ClusterState, command: Interrupt | Proceed) -> ClusterState | Refusal:
+def mark_interrupt(record: Interruptible, command: Interrupt | Proceed, now: float) -> Interruptible:
+    """Record an interrupt with its principal and time, or its end. The first interrupt counts."""
+    if isinstance(command, Proceed):
+        return replace(record, interrupted=False, interrupted_by="", interrupted_at=None)
+    if record.interrupted:
+        return record
+    return replace(record, interrupted=True, interrupted_by=command.principal, interrupted_at=now)
+
+
+def command_plan(state: ClusterState, command: Interrupt | Proceed, now: float) -> ClusterState | Refusal:
     """Interrupt an operation's plan or let it continue; a stopped operation resumes, if its kind can."""
     operation = state.operations[command.plan]
     if isinstance(command, Proceed) and operation.state is OperationState.STOPPED:
         return _resume(state, ResumeOperation(command.plan))
     if not is_live(operation):
         return _not_running(operation.kind)
-    return _put(state, replace(operation, interrupted=isinstance(command, Interrupt)))
+    return _put(state, mark_interrupt(operation, command, now))
 
 
 def command_step(state: ClusterState, command: ForceComplete | RestartStep, step: StepRecord) -> ClusterState | Refusal:

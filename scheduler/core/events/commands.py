@@ -17,10 +17,11 @@ _SHOWN_FIELDS = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """An accepted command and its principal. A refused command changes nothing and is only logged."""
+    """An accepted command, its principal and the reason that it gave. A refused command is only logged."""
 
     command: Command
     principal: str
+    reason: str = ""
 
 
 def command_entry(outcome: Outcome, now: float) -> Entry:
@@ -34,6 +35,7 @@ def command_entry(outcome: Outcome, now: float) -> Entry:
         sentence=f"{outcome.principal} asked to {words}",
         node=nodes[0] if len(nodes) == 1 else str(getattr(outcome.command, "node", "")),
         subject=str(getattr(outcome.command, "plan", "")),
+        cause=outcome.reason,
         principal=outcome.principal,
     )
 

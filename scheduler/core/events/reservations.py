@@ -41,7 +41,9 @@ def uninstall_entry(principal: str, now: float) -> Entry:
 
 
 def released_entries(before: ClusterState, after: ClusterState, now: float) -> list[Entry]:
-    """Return the event of the release of all reservations."""
+    """Return the events of the begin of an uninstall by a command, and of the release of all reservations."""
+    if before.uninstall is None and after.uninstall is not None:
+        return [uninstall_entry(after.uninstall.principal, now)]
     was = before.uninstall is not None and before.uninstall.released
     if after.uninstall is None or not after.uninstall.released or was:
         return []

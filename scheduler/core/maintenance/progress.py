@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from executor.protocol import JobProgress
+from scheduler.core.configuration.standing_plans import describe_interrupt
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import back_off
 from scheduler.core.state.cluster import ClusterState
@@ -112,7 +113,8 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
     """Return what in the operation holds a step back; None if it is its turn."""
     operation = view.operation
     if step.state is StepState.FAILED:
-        return Reason(Code.FAILED, f"failed {step.failures.count} times; the last message: {step.failures.message}")
+        often = "once" if step.failures.count == 1 else f"{step.failures.count} times"
+        return Reason(Code.FAILED, f"failed {often}; the last message: {step.failures.message}")
     if not is_live(operation):
         return Reason(Code.STOPPED, f"the operation {operation.kind} was stopped")
     if operation.state is OperationState.STOPPING:
@@ -129,7 +131,7 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
     if operation.state is OperationState.RUNNING and (other := _other_operation(view)) is not None:
         return other
     if operation.interrupted and operation.state is OperationState.RUNNING:
-        return Reason(Code.INTERRUPTED, f"the plan {operation.kind} was interrupted by an operator")
+        return describe_interrupt(operation.kind, operation.interrupted_by, operation.interrupted_at)
     if (waiting := back_off(step.failures, now)) is not None:
         return waiting
     running = view.running[phase]

@@ -71,7 +71,8 @@ def back_off(failures: Failures, now: float) -> Reason | None:
     """Return the reason to wait for the end of a back-off; None if it is over. `now` is in seconds since the epoch."""
     if now >= failures.not_before:
         return None
-    words = f"next attempt in {failures.not_before - now:.0f} s, after {failures.count} failures: {failures.message}"
+    number = "1 failure" if failures.count == 1 else f"{failures.count} failures"
+    words = f"next attempt in {failures.not_before - now:.0f} s, after {number}: {failures.message}"
     return Reason(Code.BACK_OFF, words)
 
 

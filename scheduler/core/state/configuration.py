@@ -24,6 +24,9 @@ class PlanRecord:
     canary: Canary | None = None  # of the plan deploy: no other node gets the target before an operator's `continue`
     # Of the plan deploy: nodes that an operator let through a gate.
     passed: Passed | None = field(default=None, metadata=ADDED)
+    # Of an interrupt: the principal and the time. Earlier versions did not record them.
+    interrupted_by: str = field(default="", metadata=ADDED)
+    interrupted_at: float | None = field(default=None, metadata=ADDED)
     schema_version: int = SCHEMA_VERSION
 
 

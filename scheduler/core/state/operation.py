@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from executor.json_codec import ADDED
 from executor.protocol import JobProgress
 from scheduler.core.state.node import SCHEMA_VERSION, Failures, TaskState, require
 
@@ -120,6 +121,9 @@ class OperationRecord:
     stopped_by: str = ""  # the principal; earlier versions did not record it
     queued: bool = False  # a failed step was restarted while another operation worked: it waits for that
     lapsed: bool = False  # of a stopped decommission: NODES has included its node since
+    # Of an interrupt: the principal and the time. Earlier versions did not record them.
+    interrupted_by: str = field(default="", metadata=ADDED)
+    interrupted_at: float | None = field(default=None, metadata=ADDED)
     schema_version: int = SCHEMA_VERSION
 
     @property

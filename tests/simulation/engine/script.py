@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from executor.protocol import JobResult
-from scheduler.core.commands.command import Command, RefusalKind
+from scheduler.core.commands.command import Command, RefusalKind, Uninstall
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.plans.plan import Status, Step
 from scheduler.core.state.operation import OperationState, StepState, is_live
@@ -268,17 +268,20 @@ class Send:
         return Line(f"Send.scheduler_restart({changes or ''})", run)
 
     @staticmethod
-    def uninstall() -> Line:
-        """Start the scheduler anew to remove the service; the data of its volumes is given up from here on."""
+    def uninstall(by_command: bool = False) -> Line:
+        """Start the scheduler anew to remove the service, or have it begin; the data of its volumes is given up."""
 
         def run(world: World) -> None:
             for agent in world.mesos.agents.values():
                 for data in agent.volumes.values():
                     data.given_up = True
+            if by_command:
+                assert world.scheduler.command(Uninstall("operator")) is None
+                return
             world.scheduler.uninstalls = True
             world.scheduler.start()
 
-        return Line("Send.uninstall()", run)
+        return Line(f"Send.uninstall({by_command})", run)
 
     @staticmethod
     def command(command: Command) -> Line:

@@ -39,6 +39,12 @@ def until_over(cycles: int = 200) -> Line:
     return Line("until_over", run)
 
 
+@pytest.fixture(params=[False, True], ids=["a start", "a command"])
+def removal(request: pytest.FixtureRequest) -> Line:
+    """Begin the uninstall: at a start of the scheduler, or by a command to the one that runs."""
+    return Send.uninstall(by_command=request.param)
+
+
 NOTHING_LEFT = [
     until_over(),
     Expect.state("nothing is reserved", lambda world: not reserved(world)),
@@ -47,11 +53,11 @@ NOTHING_LEFT = [
 ]
 
 
-def test_nothing_is_left() -> None:
+def test_nothing_is_left(removal: Line) -> None:
     play(
         [
             *UP,
-            Send.uninstall(),
+            removal,
             Expect.step("teardown", Status.PENDING, "EARLIER_PHASE", "uninstall"),
             Send.time(1.0),
             Expect.step("node-0", Status.STARTED, "STOPPING_TASK", "uninstall", phase="Tasks"),
@@ -64,29 +70,29 @@ def test_nothing_is_left() -> None:
     )
 
 
-def test_in_the_middle_of_the_first_deployment() -> None:
-    play([Send.time(1.0, cycles=4), Send.uninstall(), *NOTHING_LEFT])
+def test_in_the_middle_of_the_first_deployment(removal: Line) -> None:
+    play([Send.time(1.0, cycles=4), removal, *NOTHING_LEFT])
 
 
-def test_before_anything_was_done() -> None:
-    play([Send.uninstall(), *NOTHING_LEFT])
+def test_before_anything_was_done(removal: Line) -> None:
+    play([removal, *NOTHING_LEFT])
 
 
 @pytest.mark.parametrize("linger", [0, 1, 3, 8])
-def test_executors_that_end_later_than_their_tasks(linger: int) -> None:
+def test_executors_that_end_later_than_their_tasks(linger: int, removal: Line) -> None:
     """As s14 of the recordings: first the volume and what the task held, later, alone, what its executor held."""
     world = play(UP)
     world.mesos.linger = linger
-    play([Send.uninstall(), *NOTHING_LEFT], world)
+    play([removal, *NOTHING_LEFT], world)
     assert not told(world, "GARBAGE")
 
 
-def test_the_plan_says_that_an_executor_is_waited_for() -> None:
+def test_the_plan_says_that_an_executor_is_waited_for(removal: Line) -> None:
     world = play(UP)
     world.mesos.linger = 1000
     play(
         [
-            Send.uninstall(),
+            removal,
             Send.time(1.0, cycles=30),
             Expect.step(
                 "node-1", Status.WAITING, "STOPPING_TASK", "uninstall", "node-1_executor__", phase="Reservations"
@@ -99,24 +105,24 @@ def test_the_plan_says_that_an_executor_is_waited_for() -> None:
     play(NOTHING_LEFT, world)
 
 
-def test_again_when_nothing_is_left() -> None:
-    play([*UP, Send.uninstall(), *NOTHING_LEFT, Send.uninstall(), *NOTHING_LEFT])
+def test_again_when_nothing_is_left(removal: Line) -> None:
+    play([*UP, removal, *NOTHING_LEFT, Send.uninstall(), *NOTHING_LEFT])
 
 
-def test_with_a_maintenance_job_under_way() -> None:
+def test_with_a_maintenance_job_under_way(removal: Line) -> None:
     play(
         [
             *UP,
             Send.hold("cleanup-node-0"),
             Send.command(begin("cleanup")),
             Send.until_running("cleanup-node-0"),
-            Send.uninstall(),
+            removal,
             *NOTHING_LEFT,
         ]
     )
 
 
-def test_with_a_replacement_under_way() -> None:
+def test_with_a_replacement_under_way(removal: Line) -> None:
     world = World(spec(3), agents(4))
     play(
         [
@@ -124,19 +130,19 @@ def test_with_a_replacement_under_way() -> None:
             Send.command(REPLACE),
             Send.until_step("node-1", Status.STARTED, plan="recovery"),
             Send.time(1.0, cycles=4),
-            Send.uninstall(),
+            removal,
             *NOTHING_LEFT,
         ],
         world,
     )
 
 
-def test_an_agent_that_is_away_is_waited_for() -> None:
+def test_an_agent_that_is_away_is_waited_for(removal: Line) -> None:
     play(
         [
             *UP,
             Send.agent_lost("127.0.0.3"),
-            Send.uninstall(),
+            removal,
             Send.time(5.0, cycles=30),
             Expect.step("node-1", Status.WAITING, "UNREACHABLE", "uninstall", "forceComplete", "Tasks"),
             Expect.step("node-0", Status.COMPLETE, "DONE", "uninstall", phase="Reservations"),
@@ -147,12 +153,12 @@ def test_an_agent_that_is_away_is_waited_for() -> None:
     )
 
 
-def test_an_agent_that_does_not_return_is_left_behind_when_an_operator_says_so() -> None:
+def test_an_agent_that_does_not_return_is_left_behind_when_an_operator_says_so(removal: Line) -> None:
     play(
         [
             *UP,
             Send.agent_lost("127.0.0.3"),
-            Send.uninstall(),
+            removal,
             Send.time(5.0, cycles=10),
             Expect.refused(ForceComplete("uninstall", "Tasks", "node-7"), RefusalKind.UNKNOWN, "node-7"),
             Send.command(ForceComplete("uninstall", "Tasks", "node-1")),
@@ -167,7 +173,7 @@ def test_an_agent_that_does_not_return_is_left_behind_when_an_operator_says_so()
     )
 
 
-def test_what_mesos_does_not_allow_is_shown_and_not_asked_for_all_the_time() -> None:
+def test_what_mesos_does_not_allow_is_shown_and_not_asked_for_all_the_time(removal: Line) -> None:
     def forbid(world: World) -> None:
         world.mesos.forbidden = {"DESTROY"}
 
@@ -181,7 +187,7 @@ def test_what_mesos_does_not_allow_is_shown_and_not_asked_for_all_the_time() -> 
         [
             *UP,
             Line("no volume may be destroyed", forbid),
-            Send.uninstall(),
+            removal,
             Expect.decided("nothing yet", lambda decisions: True),
             Send.time(1.0, cycles=120),
             Expect.decided("a few times", asked),
@@ -199,19 +205,19 @@ def test_what_mesos_does_not_allow_is_shown_and_not_asked_for_all_the_time() -> 
     )
 
 
-def test_a_task_that_is_seen_cannot_be_given_up() -> None:
+def test_a_task_that_is_seen_cannot_be_given_up(removal: Line) -> None:
     play(
         [
             *UP,
-            Send.uninstall(),
+            removal,
             Expect.refused(ForceComplete("uninstall", "Tasks", "node-1"), RefusalKind.CONFLICT, "is being ended"),
         ]
     )
 
 
-def test_a_master_that_forgets_the_framework_in_the_end() -> None:
+def test_a_master_that_forgets_the_framework_in_the_end(removal: Line) -> None:
     """Torn down, but the scheduler died before it had heard so."""
-    world = play([*UP, Send.uninstall()])
+    world = play([*UP, removal])
     for _ in range(100):
         world.go_on(1.0)
         record = world.scheduler.state.uninstall
@@ -222,10 +228,10 @@ def test_a_master_that_forgets_the_framework_in_the_end() -> None:
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_a_crash_between_any_two_effects(seed: int) -> None:
+def test_a_crash_between_any_two_effects(seed: int, removal: Line) -> None:
     """Agents come and go, the scheduler dies all the time, and what is offered comes in parts."""
     chance = random.Random(seed)
-    world = play([*UP, Send.uninstall()])
+    world = play([*UP, removal])
     scheduler, mesos = world.scheduler, world.mesos
     mesos.linger = seed % 6
     for _ in range(600):

@@ -127,6 +127,7 @@ class CoreGateway:
         self.since: dict[str, float] = {}
         self.ends = False  # whether the process is about to end
         self.submitted: list[tuple[Command, str]] = []
+        self.reasons: list[str] = []
         self.answers: dict[str, Mapping[str, Any] | QuestionRefused | Unavailable] = {}  # by subject
         self.answers_each: dict[str, Mapping[str, Any] | Unavailable] = {}  # by node
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
@@ -149,9 +150,10 @@ class CoreGateway:
     def ending(self) -> bool:
         return self.ends
 
-    def submit(self, command: Command, principal: str) -> Refusal | None:
+    def submit(self, command: Command, principal: str, reason: str = "") -> Refusal | None:
         self._check()
         self.submitted.append((command, principal))
+        self.reasons.append(reason)
         outcome = self.refusal or apply_command(self.state, command, NOW)
         if isinstance(outcome, Refusal):
             return outcome

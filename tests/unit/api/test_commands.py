@@ -18,8 +18,9 @@ from scheduler.core.commands.command import (
     RefusalKind,
     RestartStep,
 )
+from scheduler.core.events.reservations import released_entries
 from scheduler.core.state.node import Failures
-from tests.unit.api.cluster import CoreGateway, document, make_node
+from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state
 
 PREFIXES = ("", "/service/cassandra", "/cassandra")
 
@@ -240,3 +241,19 @@ def test_a_failure_of_ours_is_logged_and_says_nothing_of_the_inside(
         {"message": "The request failed: an error in the scheduler; its log has the cause."},
     )
     assert "not JSON serializable" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [({"service": "cassandra"}, 202), ({"service": "other"}, 400), ({}, 400), ({"service": None}, 400)],
+)
+def test_an_uninstall_needs_the_name_of_the_service(
+    sent: dict[str, str], status: int, client: FlaskClient, gateway: CoreGateway
+) -> None:
+    answer = client.post("/v1/uninstall", json=sent)
+    assert answer.status_code == status, answer.text
+    assert (gateway.state.uninstall is not None) is (status == 202)
+    if status == 202:
+        assert [entry.kind.value for entry in released_entries(make_state(make_settings()), gateway.state, 1.0)] == [
+            "UNINSTALL"
+        ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import jsonschema
 import pytest
@@ -11,9 +13,10 @@ from flask.testing import FlaskClient
 from api import BLUEPRINTS
 from api.openapi.document import describe
 from api.openapi.schemas import REQUESTS
+from scheduler.core.commands.command import Uninstall
 from scheduler.core.maintenance.request import check
 from scheduler.core.state.node import Failures
-from scheduler.core.state.operation import HistoryRecord, OperationState, StepState
+from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepState
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.loop.snapshot import QuestionRefused
 from tests.unit.api.cluster import NOW, CoreGateway, document
@@ -147,7 +150,10 @@ def test_list_of_backups(client: FlaskClient, gateway: CoreGateway) -> None:
     answer = client.get(
         "/v1/backups?external_location=http://minio:9000/backups&region=eu-west-1&uses_emc=true", headers=headers
     )
-    assert (answer.status_code, document(answer)) == (200, listed)
+    (monday,) = listed["backups"]
+    assert (answer.status_code, document(answer)) == (
+        200, {"backups": [{**monday, "new_bytes": None, "verified": None}]}
+    )  # fmt: skip
     ((subject, content),) = gateway.asked
     assert subject == "backups"
     assert content["secrets"] == KEYS
@@ -220,3 +226,58 @@ def test_requests_are_described_with_every_field(kind: str, name: str) -> None:
     assert isinstance(problems, tuple)
     known = problems[0].partition("known: ")[2].rstrip(".").split(", ")
     assert sorted(known) == sorted(REQUESTS[name]["properties"])
+
+
+HERE = {"backup_name": "monday", "external_location": "s3://bucket/a", "region": None, "endpoint": None}
+SENT = {f"Upload.{name}": {"state": "COMPLETE", "result": {"sent_bytes": 5}} for name in ALL_NODES}
+
+
+def ended(
+    kind: str, at: float, steps: Mapping[str, Any], state: OperationState = OperationState.COMPLETE, **request: str
+) -> HistoryRecord:
+    operation = OperationRecord(
+        kind=kind, id=f"{kind}-{at:.0f}", state=state, nodes=ALL_NODES, request={**HERE, **request}, started_at=at,
+        principal="alice", finished_at=at + 1,
+    )  # fmt: skip
+    return HistoryRecord(operation, steps)
+
+
+@pytest.mark.parametrize(
+    ("records", "new_bytes", "verified"),
+    [
+        ([], None, None),
+        ([ended("backup", 10, SENT)], 15, None),
+        ([ended("backup", 10, {**SENT, "Upload.node-0": {"state": "FAILED", "result": {}}})], None, None),
+        (
+            [ended("backup", 10, SENT), ended("backup-verify", 20, {}, external_location="s3://bucket/a/")],
+            15,
+            {"state": "COMPLETE", "at": "1970-01-01T00:00:21Z"},
+        ),
+        (
+            [ended("backup-verify", 20, {}), ended("backup-verify", 30, {}, OperationState.STOPPED)],
+            None,
+            {"state": "STOPPED", "at": "1970-01-01T00:00:31Z"},
+        ),
+        # Of another location, of another name, and of an earlier backup with this name.
+        ([ended("backup-verify", 20, {}, external_location="s3://bucket/b")], None, None),
+        ([ended("backup-verify", 20, {}, backup_name="tuesday")], None, None),
+        ([ended("backup-verify", 20, {}), ended("backup", 30, SENT)], 15, None),
+    ],
+)
+def test_what_is_known_of_a_listed_backup(
+    records: list[HistoryRecord], new_bytes: int | None, verified: Mapping[str, str] | None, client: FlaskClient,
+    gateway: CoreGateway,
+) -> None:  # fmt: skip
+    gateway.state = replace(gateway.state, history={record.key: record for record in records})
+    gateway.answers["backups"] = {"backups": [{"backup_name": "monday", "state": "complete"}]}
+    (found,) = document(client.get("/v1/backups?external_location=s3://bucket/a"))["backups"]
+    assert (found["new_bytes"], found["verified"]) == (new_bytes, verified)
+
+
+def test_an_operation_is_shown_during_an_uninstall(client: FlaskClient, gateway: CoreGateway) -> None:
+    uploading(gateway)
+    assert gateway.submit(Uninstall("alice"), "alice") is None
+    status = document(client.get("/v1/backup/status"))
+    assert (status["state"], status["message"]) == ("RUNNING", "the service is being removed: see the plan uninstall")
+    for view in ("", "operations", "operations?kind=backup", "plans", "ring", "settings"):
+        assert client.get(f"/ui/{view}", headers={"Accept": "text/html"}).status_code == 200, view

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from api.documents.cluster import LAST_STATUS
+from api.http import access
 from bench.large import deployed
 from executor.figures import Figures
 from executor.protocol import Ports
@@ -488,3 +492,19 @@ def test_answers_from_an_old_snapshot_say_so(
     assert ("X-State-Age" in headers) == marked
     if marked:
         assert int(headers["X-State-Age"]) in (30, 31)
+
+
+def test_the_time_of_a_question_to_a_node_is_no_age_of_the_state(
+    client: FlaskClient, gateway: CoreGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = [0.0]
+
+    def answer(subject: str, content: Mapping[str, Any], first: str = "") -> Mapping[str, Any]:
+        """Answer as a node that has started a JVM first."""
+        passed[0] += 30.0
+        return {"refused": ""}
+
+    monkeypatch.setattr(gateway, "question", answer)
+    monkeypatch.setattr(access, "time", SimpleNamespace(time=lambda: time.time() + passed[0]))
+    found = client.post("/v1/config/preview", json={"CASSANDRA_HEAP_SIZE_MB": "400"})
+    assert (found.status_code, passed[0], "X-State-Age" in found.headers) == (200, 30.0, False)

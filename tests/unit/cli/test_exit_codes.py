@@ -16,8 +16,8 @@ from cli.errors import ExitCode
 from cli.root import PROGRAM
 from scheduler.core.commands.command import Command
 from scheduler.core.state.node import Failures
-from scheduler.core.state.operation import OperationState, StepState
-from tests.unit.api.cluster import CoreGateway, make_node, make_settings
+from scheduler.core.state.operation import HistoryRecord, OperationState, StepState
+from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings
 from tests.unit.api.maintenance import cleaning, run, step, uploading
 from tests.unit.cli.serving import CommandLine, Served, serve
 
@@ -169,6 +169,23 @@ class TestWaiting:
         assert "node-1  Cleanup  [##########          ] 50 %" in ran.err
         assert ran.err.endswith("Look at it again: cassandra-mesos op watch cleanup\n")
 
+    def test_a_stop_waits_for_its_own_operation(
+        self, cli: CommandLine, served: Served, gateway: CoreGateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cleaning(gateway)
+        first = gateway.state.operations["cleanup"]
+
+        def submit(command: Command, principal: str, reason: str = "") -> None:
+            """Stop the operation at once; another operator starts the next one."""
+            ended = HistoryRecord(replace(first, state=OperationState.STOPPED, finished_at=NOW), {})
+            run(gateway)
+            following = replace(gateway.state.operations["cleanup"], id="another")
+            gateway.state = replace(gateway.state, operations={"cleanup": following}, history={first.id: ended})
+
+        monkeypatch.setattr(gateway, "submit", submit)
+        ran = cli("cleanup", "stop", "-y", "--wait", "--timeout", "0.2")
+        assert ran.code == 0, ran
+
     def test_the_started_operation_is_awaited(self, cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
         ran = cli("flush", "start", "--wait", "--timeout", "0.2")
         assert ran.code == 9
@@ -189,7 +206,7 @@ class TestWaiting:
         self, line: str, after: dict[str, str], code: int, cli: CommandLine, served: Served, gateway: CoreGateway,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:  # fmt: skip
-        def submit(command: Command, principal: str) -> None:
+        def submit(command: Command, principal: str, reason: str = "") -> None:
             """Carry the command out at once."""
             node = gateway.state.nodes["node-0"]
             assert node.task is not None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.reasons import chain
+from cli.reasons import brief, chain
 
 
 def plan(*steps: tuple[str, str, str, str]) -> dict[str, Any]:
@@ -47,6 +47,30 @@ def test_chain(wanted: str, found: list[tuple[int, str]]) -> None:
     assert [(link.depth, link.reason) for link in chain(PLANS, OFFERS, wanted)] == found
 
 
+@pytest.mark.parametrize(
+    ("message", "found"),
+    [
+        ("Deploying Cassandra node node-0 mode: NORMAL; settings changed; waits", "settings changed; waits"),
+        ("Deploying Cassandra node node-3 mode: ; waits for an offer", "waits for an offer"),
+        ("Repair of node-0: waits for node-1", "waits for node-1"),
+        ("Complete of cluster: waits for the phase Upload", "waits for the phase Upload"),
+        ("node-2 is down: node-0 and node-1 do not see it", "node-2 is down: node-0 and node-1 do not see it"),
+        ("Mesos has reported every task", "Mesos has reported every task"),
+    ],
+)
+def test_a_message_without_what_its_row_says(message: str, found: str) -> None:
+    assert brief(message) == found
+
+
+def test_a_job_that_runs_waits_for_a_node() -> None:
+    plans = {
+        "recovery": plan(("node-2", "WAITING", "UNREACHABLE", "node-2 is down")),
+        "repair": plan(("node-0", "IN_PROGRESS", "RUNNING", "20 %; waits: node-2 (127.0.0.4) is down")),
+    }
+    found = [(link.depth, link.plan, link.reason) for link in chain(plans, [], "repair")]
+    assert found == [(0, "repair", "RUNNING"), (1, "recovery", "UNREACHABLE")]
+
+
 def test_the_newest_evaluation_of_an_agent_holds() -> None:
     assert chain(PLANS, OFFERS, "node-1")[-1].message == "0.5 of 1"
 
@@ -60,3 +84,16 @@ def test_two_steps_that_wait_for_each_other_end() -> None:
         ("node-1", "PENDING", "NODE_DOWN", "node-2 is down"), ("node-2", "PENDING", "NODE_DOWN", "node-1 is down")
     )
     assert len(chain({"recovery": circle}, [], "node-1")) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "advice"),
+    [
+        ("recovery", "WAITING", "cassandra-mesos node replace node-2"),
+        ("recovery", "STARTED", ""),  # it was launched again, and its peers do not see it yet
+        ("deploy", "WAITING", ""),
+    ],
+)
+def test_a_missing_member_can_be_replaced(name: str, status: str, advice: str) -> None:
+    plans = {name: plan(("node-2", status, "PEER_VIEW", "node-2 is down: its agent has not answered"))}
+    assert [link.advice for link in chain(plans, [], "node-2")] == [advice]

@@ -124,8 +124,44 @@ def test_an_old_state_is_reported(gateway: CoreGateway, cli: CommandLine) -> Non
     assert (ran.code, "s old" in ran.err) == (0, True)
 
 
+@pytest.mark.parametrize(
+    ("reason", "code", "words"),
+    [
+        ("the disks are slow — ask Jürgen", 0, "Received cmd"),
+        ("two\nlines", 2, "The reason must be printable characters."),
+        ("a" * 201, 1, "The header X-Reason must have at most 200 printable characters."),
+    ],
+)
+def test_the_reason_of_a_command(reason: str, code: int, words: str, gateway: CoreGateway, cli: CommandLine) -> None:
+    with serve(create_app(gateway, make_settings())) as found:
+        ran = cli("--url", found.url, "plan", "interrupt", "deploy", "--reason", reason)
+    assert (ran.code, words in ran.err) == (code, True), ran
+    assert gateway.reasons == ([reason] if code == 0 else [])
+
+
 def test_a_query_is_sent_as_it_is(gateway: CoreGateway, cli: CommandLine) -> None:
     with serve(create_app(gateway, make_settings())) as found:
         assert cli("--url", found.url, "api", "GET", "/v1/events?since=2024-01-31T23%3A59%3A59Z").code == 0
         assert cli("--url", found.url, "api", "GET", "/v1/a b").code == 2
         assert found.paths == ["/v1/events?since=2024-01-31T23:59:59Z"] or "%3A" in found.paths[0]
+
+
+def test_reads_go_on_when_the_api_is_back() -> None:
+    app = Flask("api")
+    app.add_url_rule("/v1/seeds", "seeds", lambda: {"seeds": ["127.0.0.2"]})
+    with serve(app) as found:
+        client = Client(Target(found.url))
+    port = int(found.url.rpartition(":")[2])
+    for _ in range(2):
+        with pytest.raises(Failure, match="Connection refused"):
+            client.get("/v1/seeds")
+    server = make_server("127.0.0.1", port, app)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        assert client.get("/v1/seeds") == {"seeds": ["127.0.0.2"]}
+    finally:
+        client.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()

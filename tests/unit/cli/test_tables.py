@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from cli.operations import curve_line
+from cli.rest import Client
+from cli.tables import Column, Table, columns, render_text
 from scheduler.core.events.log import add_entries
 from scheduler.core.state.cluster import GarbageRecord
 from scheduler.core.state.event import Entry, EntryKind
@@ -104,6 +106,19 @@ def busy(gateway: CoreGateway) -> CoreGateway:
     return gateway
 
 
+WIDE = Table(
+    columns("Node", Column("Agent", spare=True), Column("Owns", spare=True), "Why"), [("node-0", "a", "b", "c")]
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "head"),
+    [(None, "Node    Agent  Owns  Why"), (24, "Node    Agent  Owns  Why"), (20, "Node    Agent  Why"), (5, "Node…")],
+)
+def test_spare_columns_leave_room_for_the_others(width: int | None, head: str) -> None:
+    assert render_text(WIDE, NOW, width=width)[0] == head
+
+
 def test_a_step_that_waits_says_for_how_long(cli: CommandLine, served: Served, busy: CoreGateway) -> None:
     (step,) = [item for item in busy.snapshot().plans["deploy"].phases[-1].steps if item.name == "node-3"]
     busy.since = {step.id: NOW}
@@ -141,3 +156,23 @@ def test_a_restore_that_is_not_possible(cli: CommandLine, served: Served) -> Non
     ran = cli("restore", "plan", "friday", "-l", "s3://bucket/cluster-1")
     assert (ran.code, ran.err) == (1, "")
     check("restore-plan", ran.out)
+
+
+@pytest.mark.parametrize(
+    ("loaded", "seconds", "head"),
+    [
+        (2**31, 43, "Possible: yes, by import; 2.0 GiB to load, at least 43s with this throttle"),
+        (2**31, None, "Possible: yes, by import; 2.0 GiB to load"),  # without a limit
+        (0, 0, "Possible: yes, by import"),
+    ],
+)
+def test_a_restore_that_is_possible(
+    loaded: int, seconds: int | None, head: str, cli: CommandLine, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {
+        "possible": True, "mode": "import", "bytes": loaded, "seconds_at_throttle": seconds, "problems": [],
+        "tables": [], "nodes": {}, "untried": [],
+    }  # fmt: skip
+    monkeypatch.setattr(Client, "send", lambda *_: found)
+    ran = cli("restore", "plan", "friday", "-l", "s3://bucket/cluster-1")
+    assert (ran.code, ran.out.splitlines()[0]) == (0, head)

@@ -78,5 +78,20 @@ def test_a_repeated_output_ends_with_control_c(served: Served) -> None:
     assert process.returncode == 130
 
 
+def test_an_edit_shows_what_it_changes(
+    served: Served, gateway: CoreGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho "CASSANDRA_HEAP_SIZE_MB: 1024" >> "$1"\n')
+    editor.chmod(0o700)
+    monkeypatch.setenv("VISUAL", str(editor))
+    code, shown = on_a_terminal(served, "config", "edit", answer="n\n")
+    assert code == 1
+    for line in ("\x1b[32m+ CASSANDRA_HEAP_SIZE_MB: 1024\x1b[0m", "\x1b[31m- heap_mb: 2048\x1b[0m"):
+        assert line in shown
+    assert "Restarts: node-0, node-1, node-2" in shown
+    assert gateway.submitted == []
+
+
 def test_the_next_command(served: Served) -> None:
     assert "Next: cassandra-mesos node status node-0" in on_a_terminal(served, "node", "show", "0")[1]

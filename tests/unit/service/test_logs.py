@@ -74,3 +74,16 @@ def test_json_holds_the_same_words_with_escapes(capsys: pytest.CaptureFixture[st
     assert json.loads(line)["message"] == _WORDS
     assert line.replace("ä", "").isascii()
     assert line.isprintable()
+
+
+def test_the_last_entries_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = logs.RecentEntries()
+    monkeypatch.setattr(logs, "recent", kept)
+    logs.set_up("INFO", "text")
+    for number in range(logs.KEPT_ENTRIES + 2):
+        logging.getLogger("scheduler").info("entry %d", number)
+    logging.getLogger("scheduler").info("a" * 5000)
+    logging.getLogger("kazoo.client").info("attempt")
+    entries = kept.entries()
+    assert (len(entries), entries[0].endswith("entry 3")) == (logs.KEPT_ENTRIES, True)
+    assert len(entries[-1]) == logs.LONGEST_ENTRY + 1

@@ -122,7 +122,9 @@ def test_what_begins_an_operation_is_a_202(description: Any) -> None:
         for method in item.keys() & {"post", "put"}:
             responses = item[method]["responses"].keys()
             begins = (
-                path.endswith(("/replace", "/decommission", "/users/rotate")) or "{kind}/" in path or "{work}" in path
+                path.endswith(("/replace", "/decommission", "/users/rotate", "/uninstall"))
+                or "{kind}/" in path
+                or "{work}" in path
             )
             assert ("202" in responses) == begins, path
             assert ("200" in responses) == (path.endswith("/replace") or not begins), path

@@ -10,7 +10,7 @@ from flask import Response
 from api.openapi.document import describe
 from api.openapi.json_schema import STRINGS, ref
 from api.openapi.operation import Answer, parameter
-from api.openapi.routes import Routes
+from api.openapi.routes import REASON, Routes
 from api.openapi.schemas import any_request
 
 REFUSED = {"401", "403", "429"}
@@ -39,7 +39,7 @@ def test_a_command_has_both_methods_and_its_failures() -> None:
     routes.command("/v1/restart", "Restart", STRINGS, (force,))(view)
     item = routes.paths["/v1/restart"]
     assert item["post"] == item["put"]
-    assert item["post"]["parameters"] == [force]
+    assert item["post"]["parameters"] == [force, REASON]
     assert set(item["post"]["responses"]) == {"200", *REFUSED, "400", "404", "409", "413", "415", "503"}
 
 

@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 
-from api.page import logs, now
+from api.page import logs, nodes, now
 from api.page.charts import charts
 from api.page.nodes import Mark, Tile
+from api.page.offers import matrix
 from api.page.retention import Cluster, fates
+from scheduler.core.commands.command import Interrupt
+from scheduler.core.state.node import Failures, Missing
+from scheduler.core.state.operation import OperationState, StepState
 from scheduler.loop.curves import Sample
 from scheduler.loop.snapshot import QuestionRefused, Snapshot
 from scheduler.security.authority import AUTHORITY_DAYS
@@ -39,8 +43,8 @@ def test_a_curve_goes_from_edge_to_edge() -> None:
     progress, rate = charts(curve((0.0, 0.0), (50.0, 2e6), (100.0, 1e6)))
     assert progress.line == "0.0,80.0 300.0,40.0 600.0,0.0"
     assert progress.area == "0,80 0.0,80.0 300.0,40.0 600.0,0.0 600,80"
-    assert (rate.top, rate.line) == ("2.0 MB/s", "0.0,80.0 300.0,0.0 600.0,40.0")
-    assert rate.label == "Rate: 1.0 MB/s now, the upper edge is 2.0 MB/s"
+    assert (rate.top, rate.line) == ("1.9 MiB/s", "0.0,80.0 300.0,0.0 600.0,40.0")
+    assert rate.label == "Rate: 977 KiB/s now, the upper edge is 1.9 MiB/s"
 
 
 @pytest.mark.parametrize(
@@ -172,14 +176,14 @@ def test_the_log_of_a_node_without_an_agent_says_so(browser: Browser) -> None:
     assert browser.get("log?node=node-0&file=passwd").status_code == 404
 
 
-def tile(name: str, load: float, free: float, disk: float) -> Tile:
+def tile(name: str, load: float | None, free: float | None, disk: float | None) -> Tile:
     return Tile(name, Mark("ok", "up"), "dc1", "r1", "", "", "", free, load, disk, None, "", "", ())
 
 
 def test_the_foot_names_the_fullest_disk(gateway: CoreGateway) -> None:
     found = Snapshot(gateway.state, {}, NOW, True)
     data, backup_fact, repair = now.foot(found, [tile("node-0", 1e9, 5e9, 10e9), tile("node-1", 2e9, 5e8, 10e9)], [])
-    assert data.text == "3.0 GB on 2 nodes, replicas included; the fullest disk is that of node-1, 95 %"
+    assert data.text == "2.8 GiB on 2 nodes, replicas included; the fullest disk is that of node-1, 95 %"
     assert data.mark is not None
     assert data.mark.tone == "bad"
     assert (backup_fact.text, repair.text) == ("none is known", "none is known")
@@ -206,3 +210,67 @@ def test_certificates_that_last_are_at_the_foot() -> None:
     text = words(trusted(CoreGateway(encrypted())).get(""))
     assert "Certificates 3 valid; the first ends with node-0 at" in text
     assert "Nothing waits for a person." in text
+
+
+def test_a_node_without_a_report_leaves_its_part_of_the_circle_open() -> None:
+    known = replace(tile("node-0", 1e9, 5e9, 10e9), owns=0.4)
+    (arc,) = nodes.circle([known, tile("node-1", None, None, None)])
+    assert (arc.begin, arc.length) == (0.0, 40.0)
+
+
+def test_agents_are_counted_once() -> None:
+    reasons = [{"code": "PORTS", "message": "not free"}]
+    evaluations = [
+        {"node": node, "agent_id": agent, "hostname": agent, "outcome": "refused", "reasons": reasons}
+        for node in ("node-0", "node-1")
+        for agent in ("a", "b", "c")
+    ]
+    found = matrix(evaluations)
+    assert (found.agents, len(found.rows), found.summary) == (3, 6, (("PORTS", 6),))
+
+
+def test_an_interrupted_plan_is_not_interrupted_again(browser: Browser, gateway: CoreGateway) -> None:
+    target = replace(gateway.state.target, spec=replace(gateway.state.target.spec, nodes=4))
+    gateway.state = replace(gateway.state, target=target, configurations={target.id: target})
+    assert 'value="plan-interrupt"' in browser.get("plans").text
+    assert gateway.submit(Interrupt("deploy", "alice"), "alice") is None
+    text = browser.get("plans").text
+    assert ('value="plan-interrupt"' in text, 'value="plan-continue"' in text) == (False, True)
+    assert "the plan deploy was interrupted by alice" in text
+
+
+@pytest.mark.parametrize(("days", "shown"), [(1, True), (8, False)])
+def test_a_restore_that_differs_needs_a_person_for_a_week(days: float, shown: bool, gateway: CoreGateway) -> None:
+    maintenance.run(
+        gateway, "restore", state=OperationState.DIFFERENT, message="shop.users differs", nodes=(), finished_at=NOW
+    )
+    found = replace(gateway.snapshot(), at=NOW + days * DAY)
+    found_items = now.attention(found, [], [])
+    items = [(item.mark.word, item.sentence) for item in found_items]
+    assert (("different", "Shop.users differs.") in items) is shown
+    assert now.weigh(Mark("ok", "all well"), found_items).word == ("needs a person" if shown else "all well")
+
+
+def test_a_node_whose_job_has_failed_and_waits_says_so(browser: Browser, gateway: CoreGateway) -> None:
+    maintenance.uploading(gateway)
+    failed = maintenance.step("Upload", "node-2", failures=Failures(1, 0, "the bucket is away"))
+    gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
+    assert "failed once: the bucket is away" in words(browser.get("operations?kind=backup"))
+
+
+def test_an_operation_that_has_failed_is_not_well_and_said_once(browser: Browser, gateway: CoreGateway) -> None:
+    maintenance.uploading(gateway)
+    failed = maintenance.step("Upload", "node-1", state=StepState.FAILED, failures=Failures(1, 0, "the disk is full"))
+    gateway.state = replace(gateway.state, steps={**gateway.state.steps, failed.key: failed})
+    text = words(browser.get(""))
+    assert "failed The operation backup has failed; 3 of 3 nodes are up." in text
+    assert "error backup: Upload of node-1 Failed once; the last message: the disk is full." in text
+    assert "Under way" not in text
+    assert "Waits for an operator" not in text
+
+
+def test_a_missing_member_can_be_replaced(browser: Browser, gateway: CoreGateway) -> None:
+    node = gateway.state.nodes["node-2"]
+    gone = replace(node, mode="UNKNOWN", missing=Missing(since=NOW, silent_since=NOW, peers=("node-0", "node-1")))
+    gateway.state = replace(gateway.state, nodes={**gateway.state.nodes, "node-2": gone})
+    assert "do?command=node-replace&amp;node=node-2" in browser.get("").text

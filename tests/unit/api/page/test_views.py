@@ -245,7 +245,7 @@ def test_a_backup_that_is_not_finished_is_listed(browser: Browser, gateway: Core
     """As an executor lists it: without a size, and without nodes."""
     open_one = {"backup_name": "open", "state": "unfinished", "started_at": "2026-01-01T00:00:00Z", "finished_at": None}
     gateway.answers["backups"] = {"backups": [{**open_one, "nodes": None, "objects": None, "bytes": None}]}
-    assert "open unfinished – – – – not lately" in words(browser.get("backups?external_location=s3://bucket"))
+    assert "open unfinished – – – – – not lately" in words(browser.get("backups?external_location=s3://bucket"))
 
 
 def test_settings_show_what_nodes_lack(browser: Browser, gateway: CoreGateway) -> None:

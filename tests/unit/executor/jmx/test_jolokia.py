@@ -178,12 +178,12 @@ def test_silence_ends_with_the_timeout(server: Server) -> None:
 def test_nobody_listens(server: Server) -> None:
     client = server.client()
     server.close()
-    with pytest.raises(NotReachableError, match="ConnectionRefusedError"):
+    with pytest.raises(NotReachableError, match="Cassandra starts or ends: nothing listens on "):
         client.read([MODE], 1)
     status = poll(client, 1)
     assert status.mode == "UNKNOWN"
     assert status.error is not None
-    assert "ConnectionRefusedError" in status.error
+    assert "nothing listens" in status.error
 
 
 def test_a_whole_status(server: Server) -> None:

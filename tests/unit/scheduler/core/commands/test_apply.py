@@ -26,10 +26,10 @@ def done(found: ClusterState, command: Command) -> tuple[ClusterState, tuple[Rec
 
 @pytest.mark.parametrize("plan", ["deploy", "recovery"])
 def test_interrupt_and_proceed_are_stored_once(plan: str) -> None:
-    interrupted, records = done(state(), Interrupt(plan))
-    assert records == (PlanRecord(plan, interrupted=True),)
+    interrupted, records = done(state(), Interrupt(plan, "alice"))
+    assert records == (PlanRecord(plan, interrupted=True, interrupted_by="alice", interrupted_at=NOW),)
     assert interrupted.plans[plan].interrupted
-    assert done(interrupted, Interrupt(plan)) == (interrupted, ())
+    assert done(interrupted, Interrupt(plan, "bob")) == (interrupted, ())
     again, records = done(interrupted, Proceed(plan))
     assert records == (PlanRecord(plan, interrupted=False),)
     assert not again.plans[plan].interrupted

@@ -255,8 +255,8 @@ def test_going_on_keeps_what_is_done(command: Command) -> None:
 
 
 def test_interrupt_and_proceed() -> None:
-    after = done(known(LIVE), Interrupt("cleanup"))
-    assert after.operations["cleanup"] == replace(LIVE, interrupted=True)
+    after = done(known(LIVE), Interrupt("cleanup", "alice"))
+    assert after.operations["cleanup"] == replace(LIVE, interrupted=True, interrupted_by="alice", interrupted_at=NOW)
     assert done(after, Proceed("cleanup")).operations["cleanup"] == LIVE
     assert "cleanup" not in after.plans
 

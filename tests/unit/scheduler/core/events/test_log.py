@@ -127,10 +127,12 @@ def test_a_node_that_comes_up_again_and_one_that_is_no_more() -> None:
 
 def test_who_asked_for_what_without_what_may_be_secret() -> None:
     start = StartOperation("backup", "b1", ("node-0",), {"s3_secret_key": "hidden"}, "alice", sealed="hidden")
-    told = journal(STATE, STATE, STATE, Decision(), [Outcome(start, "alice"), Outcome(Interrupt("deploy"), "bob")], NOW)
+    interrupted = Outcome(Interrupt("deploy"), "bob", "the disks are slow")
+    told = journal(STATE, STATE, STATE, Decision(), [Outcome(start, "alice"), interrupted], NOW)
     first, second = entries_after(told, 0, KEPT)
     assert first.sentence == "alice asked to start operation (plan backup, id b1, nodes node-0)"
     assert (second.sentence, second.principal) == ("bob asked to interrupt (plan deploy)", "bob")
+    assert (first.cause, second.cause) == ("", "the disks are slow")
     assert "hidden" not in repr(told.journal)
     restart = Outcome(RestartNodes(("node-0", "node-1"), "alice", forced=True, by_rack=True), "alice")
     (asked,) = found(STATE, STATE, restart)

@@ -133,7 +133,7 @@ def test_after_a_stop_what_tidies_up_is_shown_as_done_where_it_did_not_run() -> 
     shown = plan(known(cleared, failed, word="STOPPED")).phases[4].steps
     assert [(item.status.value, item.message) for item in shown] == [
         ("COMPLETE", "Clear of node-0: done"),
-        ("ERROR", "Clear of node-1: failed 1 times; the last message: disk full"),
+        ("ERROR", "Clear of node-1: failed once; the last message: disk full"),
         ("WAITING", "Clear of node-2: node-2 was not NORMAL: the next operation tidies up there"),
     ]
     never = replace(DONE[2], state=StepState.PENDING, started_at=None)
