@@ -147,6 +147,7 @@ def test_an_agent_that_authenticates_its_executors(start: Start) -> None:
     # A core dump in the sandbox would hold it, and Cassandra's keys.
     for number in (pid, _executor_pid(node)):
         assert re.search(r"(?m)^Max core file size +0 ", Path(f"/proc/{number}/limits").read_text())
+        assert re.search(r"(?m)^Umask:\s+0027$", Path(f"/proc/{number}/status").read_text())
     processes = processes_below(node.agent.work_dir)
     assert all(token not in Path(f"/proc/{process}/cmdline").read_bytes() for process in processes)
     files = [path for path in node.agent.work_dir.rglob("*") if path.is_file()]

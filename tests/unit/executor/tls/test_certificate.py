@@ -11,8 +11,8 @@ import pytest
 from cryptography import x509
 
 from executor.certificate_messages import CertificateReply, fingerprints
-from executor.tls.certificate import CertificateError, new_request
-from scheduler.security.authority import new_authority
+from executor.tls.certificate import CertificateError, checked, new_request
+from scheduler.security.authority import Names, new_authority, sign_node
 from tests.unit.executor.tls.signing import ADDRESS, Signer
 
 DAY = 86_400.0
@@ -103,3 +103,19 @@ def test_authorities_can_change_alone(signer: Signer) -> None:
     signer.certificates.obtain(5.0)
     assert signer.files.keystore.read_text() == before
     assert len(signer.certificates.facts.trusted) == 2
+
+
+def test_a_certificate_for_an_earlier_key_is_refused() -> None:
+    authority, names = new_authority("nodes", time.time()), Names("node-0", (ADDRESS,))
+    earlier, request = new_request("node-0", ADDRESS), new_request("node-0", ADDRESS)
+    chain = sign_node(earlier.pem, names, authority, 30.0, time.time())
+    assert checked(earlier, chain, authority.certificate, ADDRESS, time.time()).serial
+    with pytest.raises(CertificateError, match="the certificate is for another key"):
+        checked(request, chain, authority.certificate, ADDRESS, time.time())
+
+
+def test_a_certificate_for_another_address_is_refused() -> None:
+    authority, request = new_authority("nodes", time.time()), new_request("node-0", ADDRESS)
+    chain = sign_node(request.pem, Names("node-0", (ADDRESS,)), authority, 30.0, time.time())
+    with pytest.raises(CertificateError, match=r"does not name 10\.9\.9\.9, this node's address"):
+        checked(request, chain, authority.certificate, "10.9.9.9", time.time())

@@ -219,6 +219,7 @@ def test_after_a_refusal_an_older_token_is_replaced_and_a_new_one_is_the_end(wor
         ((401, b"{}"), "answered 401 Unauthorized; look whether the account exists and has the public key", True),
         ((403, b"{}"), "answered 403 Forbidden; look whether the account exists", True),
         ((503, b""), "answered 503 Service Unavailable", False),
+        ((302, b""), "answered 302 Found", False),
         ((307, b""), "answered 307 Temporary Redirect", False),
         ((200, b"<html>"), "gave no token", False),
         ((200, b'{"token": 5}'), "gave no token", False),
@@ -232,6 +233,15 @@ def test_each_failed_login_is_one_sentence(world: World, instead: tuple[int, byt
         world.login().prepare()
     assert str(caught.value).startswith(f"login of service account {UID}: {world.account.endpoint} {words}")
     assert caught.value.refused == refused
+
+
+def test_no_proxy_gets_the_login(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    world.login().prepare()
+    assert len(world.iam.given) == 1
 
 
 def test_the_key_of_another_account_is_refused(world: World) -> None:
