@@ -22,6 +22,8 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 
 from api import create_app
 from scheduler.errors import Exit
@@ -39,6 +41,16 @@ logger = logging.getLogger(__name__)
 
 GRACEFUL_SECONDS = 15
 SWITCH_SECONDS = 0.0005
+
+
+class ServerLog(Logger):
+    """The log of gunicorn's two processes: its own handler would write to another stream, in a format of its own."""
+
+    def setup(self, cfg: Config) -> None:
+        """Hand all messages to the handler that `service.logs` has set up."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
 
 
 class Server(BaseApplication):
@@ -74,6 +86,7 @@ class Server(BaseApplication):
             "timeout": 120,
             "keepalive": 5,
             "loglevel": "warning",
+            "logger_class": ServerLog,
             "proc_name": "cassandra-scheduler",
             "control_socket_disable": True,
             "when_ready": self._note_listening,

@@ -109,6 +109,9 @@ def _run(plan: str, name: str, *more: str) -> Response:
         asked = _WHOLE_PLAN[name](plan)
     else:
         arguments = query(*more, "phase", "step", "block")
+        if {"step", "block"} <= arguments.keys() and arguments["step"] != arguments["block"]:
+            words = "The query parameters step and block are two names of one: give only one of them."
+            raise RequestError(HTTPStatus.BAD_REQUEST, words)
         step = arguments.get("step") or arguments.get("block")
         if step is None:
             raise RequestError(HTTPStatus.BAD_REQUEST, "The query parameter step is missing: the id or name of a step.")

@@ -68,6 +68,7 @@ class ZooKeeper:
         self._session_seconds = session_seconds
         self._on_lost = on_lost
         self._closing = False
+        self._emptied = False
         self.lost = False
         self.client = make_client(servers, session_seconds, access, self._log)
         self.client.add_listener(self._listen)
@@ -157,11 +158,10 @@ class ZooKeeper:
         Can be called again after StoreUnavailableError. A scheduler that waits for the lock can take it afterwards.
         """
         try:
-            names = self.client.get_children(self.root) if self.client.exists(self.root) else []
-            for name in sorted(set(names) - {LOCK, UNINSTALL}, key=lambda name: (name != FRAMEWORK_ID, name)):
-                self.client.delete(f"{self.root}/{name}", recursive=True)
-            if UNINSTALL in names:
-                self.client.delete(f"{self.root}/{UNINSTALL}")
+            # Once the lock was released, what is there is of the scheduler that has taken it.
+            if not self._emptied:
+                self._remove_records()
+                self._emptied = True
             self._lock.release()
             self._remove_folder()
         except (NotEmptyError, NoNodeError):
@@ -170,6 +170,21 @@ class ZooKeeper:
             raise refusal(self.root, error) from error
         except CLIENT_ERRORS as error:
             raise StoreUnavailableError(f"records not removed: {error!r}") from error
+
+    def _remove_records(self) -> None:
+        names = self.client.get_children(self.root) if self.client.exists(self.root) else []
+        try:
+            for name in sorted(set(names) - {LOCK, UNINSTALL}, key=lambda name: (name != FRAMEWORK_ID, name)):
+                self._remove_tree(name)
+            if UNINSTALL in names:
+                self._remove_tree(UNINSTALL)
+        except NotEmptyError as error:
+            raise StoreUnavailableError(f"records not removed: another client writes below {self.root}") from error
+
+    def _remove_tree(self, name: str) -> None:
+        if self.lost:  # a new session, which kazoo makes by itself, does not hold the lock
+            raise StoreUnavailableError("records not removed: the ZooKeeper session that held the lock is lost")
+        self.client.delete(f"{self.root}/{name}", recursive=True)
 
     def _remove_folder(self) -> None:
         self.client.delete(f"{self.root}/{LOCK}")

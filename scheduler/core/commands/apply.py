@@ -40,7 +40,7 @@ from scheduler.core.configuration.target import (
 from scheduler.core.nodes import deploy
 from scheduler.core.nodes.gates import gate_block, let_pass, unconditional_block
 from scheduler.core.plans.build import build_plan, plan_names
-from scheduler.core.plans.plan import Phase, Step
+from scheduler.core.plans.plan import Phase, Status, Step
 from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial, UninstallRecord
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import LIVE, may_live
@@ -145,10 +145,10 @@ def _find(state: ClusterState, command: ForceComplete | RestartStep, now: float)
         phases = tuple(_named(phases, command.phase))
         if not phases:
             return Refusal(RefusalKind.UNKNOWN, f"the plan {command.plan} has no phase {command.phase!r}")
-    for phase in phases:
-        for step in _named(phase.steps, command.step):
-            return phase, step
-    return Refusal(RefusalKind.UNKNOWN, f"the plan {command.plan} has no step {command.step!r}")
+    found = [(phase, step) for phase in phases for step in _named(phase.steps, command.step)]
+    # A node has a step in several phases: without a phase, those that are over are not meant.
+    found.sort(key=lambda item: item[1].status is Status.COMPLETE)
+    return found[0] if found else Refusal(RefusalKind.UNKNOWN, f"the plan {command.plan} has no step {command.step!r}")
 
 
 def _named(parts: Iterable[Part], name: str) -> list[Part]:

@@ -90,6 +90,10 @@ BAD_COMMANDS: list[tuple[str, str, int, str]] = [
     ("POST", "/v1/plan/restart", 400, _NO_STEP),
     ("POST", "/v1/plan/restart?step=0&x=1", 400, "The query parameter x is unknown; known: phase, step, block."),
     ("POST", "/v1/plan/forceComplete?phase=Deploy", 400, _NO_STEP),
+    (
+        "POST", "/v1/plan/restart?step=node-0&block=node-1", 400,
+        "The query parameters step and block are two names of one: give only one of them.",
+    ),
     ("POST", "/v1/plan/restart?step=node-7", 404, "The plan deploy has no step 'node-7'."),
     ("POST", "/v1/plan/restart?step=node-0&phase=Repair", 404, "The plan deploy has no phase 'Repair'."),
     ("POST", "/v1/plans/backup/interrupt", 404, "There is no plan 'backup'; there are deploy, recovery."),

@@ -162,7 +162,35 @@ class TestPromtool:
         groups = [
             case({**HEALTHY, **series}, others | {name} - {""}) for name, (series, others) in sorted(cases.items())
         ]
-        file = tmp_path / "tests.yml"
+        self.prove(tmp_path, groups)
+
+    def test_a_node_that_is_down_in_one_mode_after_another_is_down(self, tmp_path: Path) -> None:
+        """Each start has other modes, and a mode is a label: an alert by series would begin anew with each."""
+        series: dict[str, str | None] = {
+            f'{C}_up{{mode="STARTING",node="node-1"}}': "0 0 0 0 0 stale _ _ _ _ " * 30,
+            f'{C}_up{{mode="UNKNOWN",node="node-1"}}': "_ _ _ _ _ 0 0 0 0 0 " + "stale _ _ _ _ 0 0 0 0 0 " * 29,
+            _DOWN: None,
+            f'{C}_heap_used_ratio{{node="node-1"}}': None,
+        }
+        self.prove(tmp_path, [case({**HEALTHY, **series}, {"CassandraNodeDown"})])
+
+    def test_nodes_of_two_clusters_are_not_counted_together(self, tmp_path: Path) -> None:
+        series = {
+            f'{C}_up{{instance="{host}",mode="DOWN",node="node-{number}"}}': "0x600"
+            for number, host in enumerate(("one", "two"))
+        }
+        self.prove(tmp_path, [case({**HEALTHY, **series}, {"CassandraNodeDown"})])
+
+    def test_the_disk_of_a_node_that_went_down_stays_full(self, tmp_path: Path) -> None:
+        """The size comes with Cassandra's figures, which end with it; the executor reports the free bytes on."""
+        series = {
+            f'{S}_node_disk_free_bytes{{node="node-0"}}': "4x600",
+            f'{C}_disk_bytes{{node="node-0"}}': "100x120 stale",
+        }
+        self.prove(tmp_path, [case({**HEALTHY, **series}, {"CassandraDiskFilling", "CassandraDiskFull"})])
+
+    def prove(self, directory: Path, groups: list[dict[str, Any]]) -> None:
+        file = directory / "tests.yml"
         file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": groups}))
         self.run("test", "rules", str(file))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -74,7 +75,7 @@ from scheduler.settings import parse
 from service import logs
 from service.server import Server
 settings = parse(os.environ)
-logs.set_up("INFO", "text")
+logs.set_up(settings.log_level, settings.log_format)
 server = Server(settings)
 if os.environ.get("LOSE"):
     os.unlink(os.environ["LOSE"])
@@ -88,7 +89,7 @@ def ends(environ: dict[str, str]) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", _SERVE], env=inherited, capture_output=True, text=True, timeout=60, check=False
     )
-    return done.returncode, done.stdout
+    return done.returncode, done.stdout + done.stderr
 
 
 def test_an_address_that_is_in_use_is_named_with_its_settings(tmp_path: Path) -> None:
@@ -107,3 +108,11 @@ def test_a_file_that_is_lost_after_the_check_is_named(tmp_path: Path) -> None:
     code, said = ends({**given, "LOSE": str(keys)})
     assert f"a file that a setting names cannot be used any more: [Errno 2] No such file or directory: '{keys}'" in said
     assert code == Exit.SETTINGS
+
+
+def test_what_gunicorn_has_to_say_is_in_the_log_in_its_format(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        _, said = ends({**settings(tmp_path).given, "API_PORT": str(port), "LOG_FORMAT": "json"})
+    found = [json.loads(line) for line in said.splitlines()]
+    assert {"gunicorn.error", "service.server"} <= {entry["logger"] for entry in found}

@@ -149,6 +149,19 @@ def test_refusals(found: ClusterState, command: Command, kind: str, words: str) 
     assert words in outcome.message
 
 
+@pytest.mark.parametrize("make", [RestartStep, ForceComplete])
+def test_a_step_without_a_phase_is_the_first_of_its_name_that_is_not_complete(
+    make: type[RestartStep | ForceComplete],
+) -> None:
+    """A node has a step in most phases, and those of the phases that are over cannot be meant."""
+    described = step("backup.Describe.cluster", StepState.COMPLETE)
+    failed = step("backup.Upload.node-1", StepState.FAILED, failures=Failures(3, 0.0, "no"))
+    before = known(operation("backup"), steps=(*SNAPSHOTS, described, UPLOAD, failed))
+    named, unnamed = (done(before, make("backup", phase, "node-1")) for phase in ("Upload", None))
+    assert unnamed == named
+    assert unnamed.steps[failed.key] != failed
+
+
 @pytest.mark.parametrize("running", KINDS)
 @pytest.mark.parametrize("asked", KINDS)
 def test_no_two_operations_run_at_once(running: str, asked: str) -> None:
