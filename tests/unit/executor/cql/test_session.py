@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from cassandra import InvalidRequest
+from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import SyntaxException
 
-from executor.cql.session import words
+from executor.cql.session import ConnectError, open_session, words
+from tests.ports import free_port
 
 REFUSED = 'Error from server: code=2200 [Invalid query] message="Resource <table held.t> doesn\'t exist"'
 
@@ -23,3 +24,14 @@ REFUSED = 'Error from server: code=2200 [Invalid query] message="Resource <table
 )
 def test_words(error: Exception, expected: str) -> None:
     assert words(error).startswith(expected)
+
+
+def test_a_refused_connection_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A repair asks each of its replicas for every segment: the log must not fill with the driver's stacks."""
+    port = free_port("127.0.43.71")
+    with (
+        pytest.raises(ConnectError, match=f"CQL on 127.0.43.71:{port}: .*Connection refused"),
+        open_session("127.0.43.71", port, {}, ConsistencyLevel.ONE, 5.0),
+    ):
+        pass
+    assert caplog.records == []
