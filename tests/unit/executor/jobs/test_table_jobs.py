@@ -31,6 +31,7 @@ class Tables:
     blocked: threading.Event | None = None
     versions: dict[str, list[str]] = field(default_factory=lambda: {"v1": ["127.0.0.1"]})
     made: dict[str, int] = field(default_factory=dict)
+    nonsense: Mapping[str, Any] = field(default_factory=dict)
 
     def answer(self, body: Any) -> tuple[int, bytes]:
         found = [self._read(item) for item in body] if isinstance(body, list) else self._execute(body)
@@ -43,6 +44,7 @@ class Tables:
             "NonLocalStrategyKeyspaces": shared,
             "Compactions": self.compactions,
             "SchemaVersions": self.versions,
+            **self.nonsense,
         }
         if request["attribute"] == "Count":
             part = dict(item.split("=") for item in request["mbean"].partition(":")[2].split(","))
@@ -408,3 +410,24 @@ def test_a_table_that_failed_before_is_not_done_until_it_is(bench: Bench) -> Non
     state, result = bench.sent.end(task)
     assert (state, result.progress.done) == ("TASK_FINISHED", {"tables": 2, "bytes": 400})
     assert (progress.percent, progress.done["tables"], progress.total["tables"]) == (25.0, 1, 2)
+
+
+@pytest.mark.parametrize("value", [None, {}, "app", [7]])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Keyspaces", "Cassandra does not report its keyspaces"),
+        ("NonLocalStrategyKeyspaces", "Cassandra does not report which keyspaces have replicas"),
+    ],
+)
+def test_a_schema_that_is_not_reported_is_no_work_done(bench: Bench, name: str, words: str, value: Any) -> None:
+    bench.tables.nonsense = {name: value}
+    state, result = bench.run("cleanup")
+    assert (state, result.error) == ("TASK_FAILED", f"schema: {words}")
+
+
+def test_versions_that_are_not_reported_are_no_disagreement(bench: Bench) -> None:
+    bench.tables.nonsense = {"SchemaVersions": None}
+    state, result = bench.run("cleanup", column_families=["gone"])
+    words = "schema agreement: Cassandra does not report the schema versions of its nodes"
+    assert (state, result.error) == ("TASK_FAILED", words)
