@@ -37,6 +37,7 @@ from executor.agent.outbox import Outbox
 from executor.agent.tls import make_peer
 from executor.mesos_http import Peer, Stream, TlsError, open_http
 from executor.node.events import Event, Kill, Launch, Message, Shutdown, Subscribed
+from executor.untrusted import clean_text
 
 Json = dict[str, Any]
 
@@ -106,6 +107,8 @@ class Agent(MesosExecutorDriver):
             message: A sentence for the operator.
             data: The status' data, base64.
         """
+        # An agent that cannot read an update refuses each subscription that carries it, too.
+        words = None if message is None else clean_text(message)
         status: Json = {
             "task_id": {"value": task_id},
             "state": state,
@@ -114,7 +117,7 @@ class Agent(MesosExecutorDriver):
             "timestamp": time.time(),
             "executor_id": self.executor_id,
         }
-        status.update({key: value for key, value in (("message", message), ("data", data)) if value is not None})
+        status.update({key: value for key, value in (("message", words), ("data", data)) if value is not None})
         self._outbox.add_update({"status": status})
         self._wake_sender()
 

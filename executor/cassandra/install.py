@@ -95,6 +95,7 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
         raise LaunchError("options", str(error)) from error
     lock = _take_volume(files.volume, where, tell)
     try:
+        volume.sweep(files.volume)
         _check_ports(launch, where)
         jolokia = with_free_port(jolokia)
         _write(files, document, rackdc, jvm.jolokia_properties(jolokia, files.jolokia_policy))

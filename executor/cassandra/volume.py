@@ -10,6 +10,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from pathlib import Path
 # Cassandra's directories, and ours for maintenance jobs.
 DIRECTORIES = ("data", "commitlog", "saved_caches", "hints", "cdc_raw", "maintenance")
 LOCK_FILE = "cassandra.lock"
+# Of the directories in `maintenance` in which settings are checked.
+CHECK_PREFIX = "settings-"
 
 _LOG = logging.getLogger(__name__)
 _POLL = 0.1
@@ -103,6 +106,12 @@ def prepare(volume: Path) -> None:
             raise VolumeError(
                 f"the persistent volume cannot be written: {volume / name} is read-only, or another user's"
             )
+
+
+def sweep(volume: Path) -> None:
+    """Remove what checks of settings have left whose executor was killed; the volume must be locked."""
+    for left in (volume / "maintenance").glob(f"{CHECK_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _close(directory: Path) -> None:

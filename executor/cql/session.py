@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import ssl
 from collections.abc import Iterator, Mapping
@@ -21,6 +22,10 @@ _AGREEMENT_SECONDS = 60.0
 _OF_SERVER = re.compile(r'<?Error from server: code=\w+ \[[^\]]*\] message="(?P<message>.*)">?', re.DOTALL)
 # What OpenSSL says of a certificate at a wrong time.
 _OF_TIME = re.compile("certificate (is not yet valid|has expired)")
+
+# It logs each failed connection with its stack twice, and a repair asks each replica again and again. What it logs, it
+# raises too.
+logging.getLogger("cassandra").setLevel(logging.CRITICAL)
 
 # The driver's errors, besides its own base class.
 CQL_ERRORS = (DriverException, NoHostAvailable)

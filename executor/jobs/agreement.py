@@ -33,4 +33,6 @@ def schema_versions(jolokia: Jolokia) -> Mapping[str, list[str]]:
         found = jolokia.read([_VERSIONS], _JMX_SECONDS).get(_VERSIONS)
     except JolokiaError as error:
         raise JobError("schema agreement", str(error)) from error
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        raise JobError("schema agreement", "Cassandra does not report the schema versions of its nodes")
+    return found

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.jobs.context import Cancelled
-
 # The end of Cassandra closes the connection, which ends the call at once.
 LONGEST_SECONDS = 7 * 24 * 3600.0
 _POLL_SECONDS = 0.5
@@ -41,7 +39,7 @@ def call_watched(run: Callable[[], Any], watch: Callable[[], None], stop: Callab
     Args:
         run: The call, made on a thread of its own.
         watch: Called about twice a second; can raise to end the wait.
-        stop: Called if `watch` raises Cancelled, again and again until `run` has ended, for a minute at most. What
+        stop: Called if `watch` raises, again and again until `run` has ended, for a minute at most. What
             Cassandra has queued for the call begins when its current work has been stopped.
     """
     begun = _Call(run)
@@ -51,7 +49,7 @@ def call_watched(run: Callable[[], Any], watch: Callable[[], None], stop: Callab
     while not begun.ended.wait(pause):
         try:
             watch()
-        except Cancelled:
+        except BaseException:
             if stop is not None:
                 _end(begun, stop)
             raise

@@ -12,13 +12,14 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from executor.cassandra import cassandra_yaml, install, jvm, start_cache
+from executor.cassandra import cassandra_yaml, exec_child, install, jvm, start_cache, volume
 from executor.jobs.context import NodeFacts, QuestionError
 from executor.memory import free_bytes
 from executor.protocol import NodeLaunch, ProtocolError, parse_launch
@@ -65,7 +66,7 @@ def check_settings(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, 
     if node.surroundings is None:
         raise QuestionError("failed", "the settings cannot be checked: this executor does not know its surroundings")
     node.scratch.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix="settings-", dir=node.scratch))
+    scratch = Path(tempfile.mkdtemp(prefix=volume.CHECK_PREFIX, dir=node.scratch))
     try:
         return {"refused": _tried(launch, node.surroundings, scratch)}
     except install.LaunchError as error:
@@ -122,9 +123,11 @@ def command(launch: NodeLaunch, files: jvm.Files, kept: Sequence[str] = (), with
 
 
 def _run(words: Sequence[str], where: install.Surroundings) -> subprocess.CompletedProcess[str]:
+    # The process ends with this one, even if that is killed.
+    wrapper = [sys.executable, "-I", exec_child.__file__, str(os.getpid())]
     try:
         return subprocess.run(
-            ["/bin/sh", "-c", _GIVE_WAY, *words],
+            [*wrapper, "/bin/sh", "-c", _GIVE_WAY, *words],
             cwd=where.sandbox,
             env=dict(where.environ) or dict(os.environ),
             stdin=subprocess.DEVNULL,

@@ -44,7 +44,9 @@ def decommission(context: JobContext) -> Mapping[str, Any]:
 
 def _check_replicas(jolokia: Jolokia) -> None:
     """Raise JobError if a keyspace has more replicas than nodes would remain."""
-    members = jolokia.read([_MEMBERS], _SECONDS).get(_MEMBERS) or {}
+    members = jolokia.read([_MEMBERS], _SECONDS).get(_MEMBERS)
+    if not members or not isinstance(members, dict):
+        raise JolokiaError("Cassandra does not report the members of the ring")
     left = len(members) - 1
     local = schema.key_spaces(jolokia)
     short = []
@@ -64,7 +66,9 @@ def _check_replicas(jolokia: Jolokia) -> None:
 
 def _replicas(jolokia: Jolokia, key_space: str) -> int:
     ranges = jolokia.execute(STORAGE_SERVICE, "getRangeToEndpointMap", [key_space], _SECONDS)
-    return max((len(endpoints) for endpoints in ranges.values()), default=0)
+    if not ranges or not isinstance(ranges, dict) or not all(isinstance(found, list) for found in ranges.values()):
+        raise JolokiaError(f"Cassandra does not report the replicas of {key_space}")
+    return max(len(endpoints) for endpoints in ranges.values())
 
 
 def _watch(context: JobContext) -> None:

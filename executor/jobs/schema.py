@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia
+from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jobs.context import NodeFacts
 
 _KEYSPACES = Attribute(STORAGE_SERVICE, "Keyspaces")
@@ -24,13 +24,24 @@ def read_schema(node: NodeFacts, _content: Mapping[str, Any]) -> Mapping[str, An
 def key_spaces(jolokia: Jolokia) -> dict[str, bool]:
     """Return every keyspace except virtual ones, with whether it is node-local. Raises JolokiaError."""
     values = jolokia.read([_KEYSPACES, _NON_LOCAL], _SECONDS)
-    shared = set(values.get(_NON_LOCAL, ()))
-    return {str(name): name not in shared for name in values.get(_KEYSPACES, ())}
+    # Without one of the lists there would seem to be nothing to do, and nothing in the way.
+    shared = frozenset(_names(values.get(_NON_LOCAL), "which keyspaces have replicas"))
+    every = _names(values.get(_KEYSPACES), "its keyspaces")
+    if not shared or not every:  # system_auth is one of both
+        raise JolokiaError("Cassandra does not report any keyspaces")
+    return {name: name not in shared for name in every}
 
 
 def tables(jolokia: Jolokia, key_space: str) -> list[str]:
     """Return the tables of a keyspace, sorted. Raises JolokiaError."""
-    return sorted(jolokia.execute(STORAGE_SERVICE, "getTablesForKeyspace", [key_space], _SECONDS))
+    found = jolokia.execute(STORAGE_SERVICE, "getTablesForKeyspace", [key_space], _SECONDS)
+    return sorted(_names(found, f"the tables of {key_space}"))
+
+
+def _names(found: Any, what: str) -> list[str]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise JolokiaError(f"Cassandra does not report {what}")
+    return found
 
 
 def is_meant(key_space: str, table: str, column_families: Collection[str]) -> bool:

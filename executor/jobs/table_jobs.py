@@ -17,6 +17,7 @@ from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, JolokiaError, NotRe
 from executor.jobs import chosen
 from executor.jobs.blocking import LONGEST_SECONDS, call_watched
 from executor.jobs.context import Job, JobContext, JobError
+from executor.number_text import whole_within
 from executor.protocol import JobProgress
 
 _COMPACTION_MANAGER = "org.apache.cassandra.db:type=CompactionManager"
@@ -100,6 +101,8 @@ class _Run:
         try:
             wanted = self._wanted()
             self._sizes = self._measure(wanted)
+            # What an earlier attempt did not finish is not done by now.
+            self._done = {key: words for key, words in self._done.items() if words == "done" or key not in self._sizes}
         except JolokiaError as error:
             raise JobError("schema", str(error)) from error
         for key in wanted:
@@ -182,20 +185,23 @@ class _Run:
     def _watch(self, key: str) -> None:
         self._context.check()
         found = self._compactions(key)
-        total = sum(int(item.get("total", 0)) for item in found)
-        done = sum(int(item.get("completed", 0)) for item in found)
-        self._tell(key, done / total if total else 0.0)
+        total = sum(_number(item.get("total")) for item in found)
+        done = sum(_number(item.get("completed")) for item in found)
+        # Cassandra counts more than it expected where its estimate was too small.
+        self._tell(key, min(1.0, done / total) if total else 0.0)
 
     def _compactions(self, key: str) -> list[Mapping[str, Any]]:
         """Return this table's compactions of this job's kinds; none while they cannot be read."""
         try:
-            listed = self._context.node.jolokia.read([_COMPACTIONS], _SECONDS).get(_COMPACTIONS) or []
+            listed = self._context.node.jolokia.read([_COMPACTIONS], _SECONDS).get(_COMPACTIONS)
         except JolokiaError:
             return []
         return [
             item
-            for item in listed
-            if f"{item.get('keyspace')}.{item.get('columnfamily')}" == key and item.get("taskType") in self._work.types
+            for item in (listed if isinstance(listed, list) else ())
+            if isinstance(item, dict)
+            and f"{item.get('keyspace')}.{item.get('columnfamily')}" == key
+            and item.get("taskType") in self._work.types
         ]
 
     def _stop_compactions(self, key: str) -> None:
@@ -209,7 +215,7 @@ class _Run:
         """Return the bytes of each table on disk; 0 for one that is gone."""
         attributes = {key: _size_of(key) for key in keys}
         found = self._context.node.jolokia.read(list(attributes.values()), _SECONDS) if keys else {}
-        return {key: int(found.get(attribute) or 0) for key, attribute in attributes.items()}
+        return {key: _number(found.get(attribute)) for key, attribute in attributes.items()}
 
     def _tell(self, key: str, part: float) -> None:
         # One byte more each, so that tables without data count too.
@@ -221,13 +227,18 @@ class _Run:
         self._context.tell(
             JobProgress(
                 doing=key,
-                done={"tables": len(self._done), "bytes": int(done)},
+                done={"tables": len(self._done.keys() & self._sizes.keys()), "bytes": int(done)},
                 total={"tables": len(self._sizes), "bytes": total},
                 percent=round(100 * done / total, 1) if total else 100.0,
                 rate=rate,
                 seconds_left=round((total - done) / rate, 1) if rate else None,
             )
         )
+
+
+def _number(value: Any) -> int:
+    """Return a number of bytes that Cassandra reports, some of them as text; 0 for anything else."""
+    return whole_within(str(value), 0) or 0
 
 
 def _size_of(key: str) -> Attribute:

@@ -20,6 +20,7 @@ STEADY_SECONDS = 1.5
 # Without a change for this time, a node that serves, or that waits for a restart, is steady.
 SETTLED_SECONDS = 10.0
 TIMEOUT_SECONDS = 5.0
+_STOP_SECONDS = 2.0
 
 
 class Poller:
@@ -41,11 +42,11 @@ class Poller:
             self._condition.notify()
 
     def stop(self) -> None:
-        """End the thread, after the poll that runs."""
+        """End the thread, after the poll that runs; one that takes long, as on a disk that hangs, is left alone."""
         with self._condition:
             self._stopped = True
             self._condition.notify()
-        self._thread.join()
+        self._thread.join(_STOP_SECONDS)
 
     def _run(self) -> None:
         last, changed = None, 0.0

@@ -87,7 +87,7 @@ class Questions:
         except QuestionError as error:
             kind, problem = error.kind, str(error)
         except JolokiaError as error:
-            kind, problem = "failed", str(error)
+            kind, problem = "failed", redact(_secrets(question), str(error))
         except Exception as error:  # noqa: BLE001 the border of a question: the API reports every failure
             secrets = _secrets(question)
             _LOG.error("question %s failed: %s", question.subject, redact(secrets, traceback_of(error)))

@@ -58,10 +58,13 @@ class Survey:
         values = self._read(wanted)
         tokens = values[_TOKENS]
         changing = [sorted(map(str, values[name])) for name in _CHANGING]
+        own = values["HostIdToEndpointWithPort"].get(values["LocalHostId"])
+        if own is None:
+            raise JolokiaError(f"Cassandra does not report the address of its own host id {values['LocalHostId']}")
         identity = json.dumps([sorted(tokens.items()), changing, values["SchemaVersion"]])
         return RingState(
             fingerprint=sha256(identity.encode()).hexdigest(),
-            own=values["HostIdToEndpointWithPort"][values["LocalHostId"]],
+            own=own,
             live=frozenset(values["LiveNodesWithPort"]),
             pending_compactions=int(values["Value"]),
         )
@@ -87,6 +90,9 @@ class Survey:
             primary: Only the ranges of which this node is the first replica, else all that it has.
         """
         answer = self._jolokia.execute(STORAGE_SERVICE, "getRangeToEndpointWithPortMap", [name], _TIMEOUT)
+        if not answer or not isinstance(answer, dict):
+            # There would seem to be nothing to repair.
+            raise JolokiaError(f"Cassandra does not report the ranges of {name}")
         held = 0
         ranges = []
         for text, replicas in answer.items():

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from executor.protocol import Answer, NodeStatus, Question
-from scheduler.core.commands.command import Command, Refusal
+from scheduler.core.commands.command import Command, Refusal, StartOperation
 from scheduler.core.mesos.updates import Event as CoreEvent
 from scheduler.core.mesos.updates import ExecutorEnded
 from scheduler.core.state.event import EntryKind
@@ -83,6 +83,14 @@ class Asked:
     principal: str
     reason: str = ""
     answer: Future[Refusal | None] = field(default_factory=Future, compare=False)
+
+    def words(self) -> str:
+        """Return the command for the log, without its facts and certificate, which would fill a page."""
+        command = self.command
+        if not isinstance(command, StartOperation):
+            return str(command)
+        request = {name: value for name, value in command.request.items() if name != "tls_ca"}
+        return f"{command.plan} {command.id} on {len(command.nodes)} nodes: {request}"
 
 
 @dataclass(frozen=True)

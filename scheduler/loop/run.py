@@ -22,7 +22,7 @@ from executor.protocol import (
     parse_message,
 )
 from executor.untrusted import MISREAD
-from scheduler.core.commands.command import Command, Refusal, StartOperation
+from scheduler.core.commands.command import Refusal
 from scheduler.core.cycle.decision import Decision
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Event as CoreEvent
@@ -358,7 +358,7 @@ class Loop:
     def _answer(self, answers: Iterable[tuple[Asked, Refusal | None]]) -> None:
         for asked, refusal in answers:
             outcome = "done" if refusal is None else f"refused: {refusal.message}"
-            logger.info("command of %s: %s: %s", asked.principal, _words(asked.command), outcome)
+            logger.info("command of %s: %s: %s", asked.principal, asked.words(), outcome)
             fulfil(asked.answer, refusal)
 
     # 4. send
@@ -392,11 +392,3 @@ class Loop:
 
     def _count(self, name: str, by: float = 1.0) -> None:
         self._counters[name] = self._counters.get(name, 0.0) + by
-
-
-def _words(command: Command) -> str:
-    """Return a command for the log, without its facts and certificate, which would fill a page."""
-    if not isinstance(command, StartOperation):
-        return str(command)
-    request = {name: value for name, value in command.request.items() if name != "tls_ca"}
-    return f"{command.plan} {command.id} on {len(command.nodes)} nodes: {request}"

@@ -99,7 +99,8 @@ def percent_done(state: ClusterState, view: View) -> float | None:
             if step.state is StepState.COMPLETE:
                 done += weight
             elif step.state is StepState.RUNNING:
-                done += weight * (newest_progress(state, step).percent or 0.0) / 100
+                # An executor of an earlier version can report more than all.
+                done += weight * min(100.0, max(0.0, newest_progress(state, step).percent or 0.0)) / 100
     return round(100 * done / whole, 1) if whole else 0.0
 
 

@@ -307,3 +307,10 @@ def test_without_checkpointing_a_lost_agent_is_the_end(fake: FakeAgent, environ:
         assert "does not checkpoint" in shutdown.reason
     finally:
         connected.agent.close()
+
+
+def test_words_that_no_encoding_takes_reach_the_agent_without_them(fake: FakeAgent, connected: Connected) -> None:
+    """Cassandra's own words: an agent refuses such a text, and then every subscription with it."""
+    fake.call("SUBSCRIBE")
+    connected.agent.update("t", "TASK_FAILED", "half \ud83d of a sign\0\x1b")
+    assert fake.call("UPDATE")["update"]["status"]["message"] == "half \ufffd of a sign\ufffd\ufffd"

@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from executor.cassandra import exec_child
-from executor.cassandra.volume import LOCK_FILE, Holder, Process, VolumeError, lock, prepare, start_time, this_process
+from executor.cassandra.volume import (
+    LOCK_FILE,
+    Holder,
+    Process,
+    VolumeError,
+    lock,
+    prepare,
+    start_time,
+    sweep,
+    this_process,
+)
 
 
 def _quiet(_text: str) -> None:
@@ -141,3 +151,11 @@ def test_the_data_of_a_node_is_closed_to_others(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert {oct(path.stat().st_mode & 0o777) for path in tmp_path.iterdir()} == {"0o750"}
+
+
+def test_what_checks_of_settings_left_goes(tmp_path: Path) -> None:
+    for name in ("settings-abc/volume", "backup"):
+        (tmp_path / "maintenance" / name).mkdir(parents=True)
+        (tmp_path / "maintenance" / name / "file").touch()
+    sweep(tmp_path)
+    assert [path.name for path in (tmp_path / "maintenance").iterdir()] == ["backup"]

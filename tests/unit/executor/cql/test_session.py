@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from cassandra import InvalidRequest
+from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import SyntaxException
 
-from executor.cql.session import words
+from executor.cql.session import ConnectError, open_session, words
+from tests.ports import free_port
 
 REFUSED = 'Error from server: code=2200 [Invalid query] message="Resource <table held.t> doesn\'t exist"'
 
@@ -29,3 +30,14 @@ def test_words(error: Exception, expected: str) -> None:
 def test_a_certificate_at_a_wrong_time_points_to_the_clock(problem: str) -> None:
     error = NoHostAvailable("none", {"10.0.0.1": OSError(1, f"Last error: certificate verify failed: {problem}")})
     assert words(error).endswith("if its node renewed it in time, this agent's clock is wrong")
+
+
+def test_a_refused_connection_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A repair asks each of its replicas for every segment: the log must not fill with the driver's stacks."""
+    port = free_port("127.0.43.71")
+    with (
+        pytest.raises(ConnectError, match=f"CQL on 127.0.43.71:{port}: .*Connection refused"),
+        open_session("127.0.43.71", port, {}, ConsistencyLevel.ONE, 5.0),
+    ):
+        pass
+    assert caplog.records == []

@@ -24,6 +24,7 @@ class Ring:
     replicas: Mapping[str, int]
     mode: str = "NORMAL"
     error: str = ""
+    nonsense: Mapping[str, Any] = field(default_factory=dict)
     called: list[list[Any]] = field(default_factory=list)
     blocked: threading.Event | None = None
 
@@ -38,13 +39,15 @@ class Ring:
             "LocalHostId": "host-2",
             "EndpointToHostId": {"127.0.0.2": "host-0", "127.0.0.3": "host-1", "127.0.0.4": "host-2"},
             "OperationMode": self.mode,
+            **self.nonsense,
         }
         return {"status": 200, "value": values[name]}
 
     def _execute(self, body: Mapping[str, Any]) -> Any:
         if body["operation"] == "getRangeToEndpointMap":
             endpoints = ["127.0.0.2", "127.0.0.3", "127.0.0.4"][: self.replicas[body["arguments"][0]]]
-            return {"status": 200, "value": {"[1, 2]": endpoints, "[2, 1]": endpoints[:1]}}
+            ranges = {"[1, 2]": endpoints, "[2, 1]": endpoints[:1]}
+            return {"status": 200, "value": self.nonsense.get("ranges", ranges)}
         self.called.append([body["operation"], *body["arguments"]])
         self.mode = "LEAVING"
         if self.blocked is not None:
@@ -120,3 +123,12 @@ def test_a_stop_waits_for_nothing(bench: Bench) -> None:
     assert bench.sent.end("j1")[0] == "TASK_KILLED"
     assert ring.blocked is not None
     ring.blocked.set()
+
+
+@pytest.mark.parametrize("value", [None, {}, [], "NaN", 7, [None], {"a": None}])
+@pytest.mark.parametrize("name", ["Keyspaces", "NonLocalStrategyKeyspaces", "EndpointToHostId", "ranges"])
+def test_what_it_does_not_know_lets_no_node_leave(bench: Bench, name: str, value: Any) -> None:
+    ring = Ring({"shop": 3}, nonsense={name: value})
+    bench.start(ring)
+    assert bench.sent.end("j1")[0] == "TASK_FAILED"
+    assert ring.called == []

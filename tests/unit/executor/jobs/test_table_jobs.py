@@ -26,11 +26,12 @@ class Tables:
     local: tuple[str, ...] = ("system",)
     sizes: Mapping[str, int] = field(default_factory=dict)
     answers: dict[tuple[str, str], Any] = field(default_factory=dict)
-    compactions: list[Mapping[str, str]] = field(default_factory=list)
+    compactions: list[Any] = field(default_factory=list)
     called: list[tuple[str, list[Any]]] = field(default_factory=list)
     blocked: threading.Event | None = None
     versions: dict[str, list[str]] = field(default_factory=lambda: {"v1": ["127.0.0.1"]})
     made: dict[str, int] = field(default_factory=dict)
+    nonsense: Mapping[str, Any] = field(default_factory=dict)
 
     def answer(self, body: Any) -> tuple[int, bytes]:
         found = [self._read(item) for item in body] if isinstance(body, list) else self._execute(body)
@@ -43,6 +44,7 @@ class Tables:
             "NonLocalStrategyKeyspaces": shared,
             "Compactions": self.compactions,
             "SchemaVersions": self.versions,
+            **self.nonsense,
         }
         if request["attribute"] == "Count":
             part = dict(item.split("=") for item in request["mbean"].partition(":")[2].split(","))
@@ -366,3 +368,66 @@ def test_what_cassandra_begins_after_a_stop_is_stopped_too(bench: Bench) -> None
     bench.runner.cancel(task, "killed")
     assert bench.sent.end(task)[0] == "TASK_KILLED"
     assert queue == []
+
+
+@pytest.mark.parametrize(
+    ("compactions", "percent"),
+    [
+        pytest.param([{"completed": "300", "total": "100"}], 100.0, id="more than expected"),
+        pytest.param([{"completed": "30", "total": "0"}], 0.0, id="none expected"),
+        pytest.param([{"completed": "NaN", "total": "-1"}], 0.0, id="no numbers"),
+        pytest.param([{"completed": None}], 0.0, id="nothing"),
+        pytest.param([{"completed": {}, "total": [1]}], 0.0, id="other forms"),
+        pytest.param([{"completed": "1" * 5000, "total": "100"}], 0.0, id="huge"),
+    ],
+)
+def test_progress_stays_between_nothing_and_all(bench: Bench, compactions: list[Any], percent: float) -> None:
+    mine = {"keyspace": "app", "columnfamily": "users", "taskType": "Cleanup", "compactionId": "1"}
+    bench.tables.sizes = {"app.users": 9999}
+    bench.tables.compactions = [{**mine, **item} for item in compactions] + [None, 7]
+    bench.tables.blocked = threading.Event()
+    task = bench.start("cleanup", key_spaces=["app"], column_families=["users"])
+    bench.sent.until("progress", lambda: bool(bench.sent.of(JobReport)[1:]))
+    progress = bench.sent.of(JobReport)[1].progress
+    bench.tables.blocked.set()
+    assert bench.sent.end(task)[0] == "TASK_FINISHED"
+    assert (progress.doing, progress.percent) == ("app.users", percent)
+    assert progress.seconds_left is None or progress.seconds_left >= 0
+
+
+def test_a_table_that_failed_before_is_not_done_until_it_is(bench: Bench) -> None:
+    """One table is done, one is to be tried again, and one was dropped."""
+    bench.tables.sizes = {"app.user": 99, "app.users": 299}
+    bench.tables.answers["forceKeyspaceCleanup", "users"] = "java.lang.IllegalStateException : not now"
+    names = {"key_spaces": ["app"], "column_families": ["user", "users", "gone"]}
+    assert bench.run("cleanup", **names)[0] == "TASK_FAILED"
+    del bench.tables.answers["forceKeyspaceCleanup", "users"]
+    bench.tables.blocked = threading.Event()
+    task = bench.start("cleanup", **names)
+    bench.sent.until("progress", lambda: any(item.task_id == task for item in bench.sent.of(JobReport)))
+    progress = next(item.progress for item in bench.sent.of(JobReport) if item.task_id == task)
+    bench.tables.blocked.set()
+    state, result = bench.sent.end(task)
+    assert (state, result.progress.done) == ("TASK_FINISHED", {"tables": 2, "bytes": 400})
+    assert (progress.percent, progress.done["tables"], progress.total["tables"]) == (25.0, 1, 2)
+
+
+@pytest.mark.parametrize("value", [None, {}, "app", [7]])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Keyspaces", "Cassandra does not report its keyspaces"),
+        ("NonLocalStrategyKeyspaces", "Cassandra does not report which keyspaces have replicas"),
+    ],
+)
+def test_a_schema_that_is_not_reported_is_no_work_done(bench: Bench, name: str, words: str, value: Any) -> None:
+    bench.tables.nonsense = {name: value}
+    state, result = bench.run("cleanup")
+    assert (state, result.error) == ("TASK_FAILED", f"schema: {words}")
+
+
+def test_versions_that_are_not_reported_are_no_disagreement(bench: Bench) -> None:
+    bench.tables.nonsense = {"SchemaVersions": None}
+    state, result = bench.run("cleanup", column_families=["gone"])
+    words = "schema agreement: Cassandra does not report the schema versions of its nodes"
+    assert (state, result.error) == ("TASK_FAILED", words)

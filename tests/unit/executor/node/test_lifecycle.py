@@ -296,3 +296,11 @@ def test_a_disk_that_fills_up_as_cassandra_starts_ends_neither(
     driver.launch(make_launch())
     driver.recorder.wait_for_mode("NORMAL")
     assert "the holder of the volume's lock cannot be written: [Errno 28] No space left on device" in caplog.text
+
+
+def test_a_start_removes_what_checks_of_settings_left(driver: Driver) -> None:
+    left = driver.where.sandbox / "volume/maintenance/settings-abc"
+    left.mkdir(parents=True)
+    driver.launch(make_launch())
+    driver.recorder.wait_for_mode("NORMAL")
+    assert not left.exists()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from executor.jmx.jolokia import JolokiaError
 from executor.node.questions import QUESTIONS, Questions
 from executor.protocol import Answer, Question
 from tests.unit.executor.jolokia_server import Answer as JolokiaAnswer
@@ -81,16 +82,25 @@ def test_an_unknown_question(tmp_path: Path, content: Mapping[str, Any], caplog:
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        pytest.param(TypeError(f"{SECRET} is not iterable"), "TypeError: … is not iterable", id="another form"),
+        pytest.param(JolokiaError(f"no table {SECRET}"), "no table …", id="refused"),
+    ],
+)
 def test_a_question_that_breaks_is_answered_without_its_secrets(
-    tmp_path: Path, server: Server, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception, words: str
 ) -> None:
-    # An answer of Cassandra's that is not of the kind that is expected, with the secret in it.
-    server.answer = _reply({"Keyspaces": [SECRET], "NonLocalStrategyKeyspaces": [], SECRET: 5})
-    question = Question("q", "schema", {"secrets": {"s3_secret_key": "'int' object", "region": ""}})
-    answer = _ask(question, tmp_path, server)
-    assert (answer.kind, answer.problem) == ("failed", "TypeError: … is not iterable")
-    assert "question schema failed: " in caplog.text
-    assert "'int' object" not in caplog.text
+    def breaks(*_arguments: object) -> Mapping[str, Any]:
+        raise error
+
+    monkeypatch.setitem(QUESTIONS, "breaks", breaks)
+    question = Question("q", "breaks", {"secrets": {"s3_secret_key": SECRET, "region": ""}})
+    answer = _ask(question, tmp_path)
+    assert (answer.kind, answer.problem) == ("failed", words)
+    assert ("question breaks failed: " in caplog.text) is isinstance(error, TypeError)
+    assert SECRET not in caplog.text
 
 
 def test_few_questions_are_answered_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ class Ring:
     ranges: dict[tuple[int, int], list[str]]
     ends: Callable[[Mapping[str, str]], str] = lambda options: "COMPLETED"
     sessions: Any = field(default_factory=lambda: {"status": 200, "value": []})
+    nonsense: Mapping[str, Any] = field(default_factory=dict)
     repairs: list[Mapping[str, str]] = field(default_factory=list)
     statuses: dict[int, str] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -51,6 +52,7 @@ class Ring:
             "DataPaths": [f"/data/app/user-{1:032x}"],
             "Compactions": [],
             "CurrentStreams": [],
+            **self.nonsense,
         }
         return {"status": 200, "value": values[request["attribute"]]}
 
@@ -146,3 +148,21 @@ def test_a_repair_that_cannot_be_watched_is_ended(server: Server, tmp_path: Path
     ring = Ring({(0, 100): [HERE, THERE]}, lambda options: "IN_PROGRESS", sessions)
     assert _run(server, tmp_path, ring)[0] == "TASK_FAILED"
     assert ring.failed == [REPAIR_ID.format(1)]
+
+
+@pytest.mark.parametrize(
+    ("ranges", "nonsense", "words"),
+    [
+        ({}, {}, "repair: Cassandra does not report the ranges of app"),
+        (
+            {(0, 100): [HERE, THERE]},
+            {"LocalHostId": "new"},
+            "repair: Cassandra does not report the address of its own host id new",
+        ),
+    ],
+)
+def test_what_is_not_reported_is_not_repaired(
+    server: Server, tmp_path: Path, ranges: dict[tuple[int, int], list[str]], nonsense: Mapping[str, Any], words: str
+) -> None:
+    state, result = _run(server, tmp_path, Ring(ranges, nonsense=nonsense))
+    assert (state, result.error) == ("TASK_FAILED", words)

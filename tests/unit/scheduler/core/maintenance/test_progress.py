@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.maintenance.progress import at_once, choose_node, node_block, turn_block, view_operation
+from executor.protocol import JobProgress
+from scheduler.core.maintenance.progress import (
+    at_once,
+    choose_node,
+    node_block,
+    percent_done,
+    turn_block,
+    view_operation,
+)
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import Failures, NodeRecord, TaskState
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live, stamp
@@ -241,3 +249,12 @@ def test_which_operations_live(word: str, live: bool) -> None:
 
 def test_times_are_for_people() -> None:
     assert stamp(1_700_000_000.9) == "2023-11-14T22:13:20Z"
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(50.0, 16.7), (1e6, 33.3), (-200.0, 0.0), (None, 0.0)])
+def test_no_job_counts_more_than_all_or_less_than_nothing(percent: float | None, expected: float) -> None:
+    """An executor of an earlier version reports what Cassandra told it."""
+    asked = operation("cleanup")
+    found = step("cleanup.Cleanup.node-0", RUNNING, progress=JobProgress(percent=percent))
+    known_ = known(asked, found)
+    assert percent_done(known_, view_operation(known_, asked)) == expected
