@@ -14,6 +14,8 @@ from cassandra.cluster import Session
 
 from executor.backup.format import document
 
+_RESOURCE = "roles/"
+
 
 @dataclass(frozen=True)
 class Permission:
@@ -60,7 +62,9 @@ def roles(session: Session) -> Roles:
     for row in session.execute("SELECT role, resource, permissions FROM system_auth.role_permissions"):
         granted = tuple(sorted(row.permissions or ()))
         permissions.setdefault(row.role, []).append(Permission(row.resource, granted))
-    data_centers = _limits(session, "SELECT role, dcs AS found FROM system_auth.network_permissions")
+    # Of all tables, this one alone has the names of the roles' resources: `roles/app`.
+    limits = _limits(session, "SELECT role, dcs AS found FROM system_auth.network_permissions")
+    data_centers = {resource.removeprefix(_RESOURCE): found for resource, found in limits.items()}
     groups = _limits(session, "SELECT role, cidr_groups AS found FROM system_auth.cidr_permissions")
     identities: dict[str, list[str]] = {}
     for row in _newer(session, "SELECT identity, role FROM system_auth.identity_to_role"):

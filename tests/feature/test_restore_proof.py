@@ -65,6 +65,7 @@ def proof(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proof]:
         LAUNCH,
         options={
             "materialized_views_enabled": True,
+            "dynamic_data_masking_enabled": True,
             "tombstone_failure_threshold": 500,
             "tombstone_warn_threshold": 400,
         },
@@ -95,6 +96,15 @@ def test_all_that_is_restored_is_found_equal(proof: Proof, compare: str, before:
     assert (found["equal"], found["different"], found["not_compared"]) == (3, 0, 0)
     kept = (proof.node.facts().scratch / "restore-samples").rglob("*")
     assert [path.name for path in kept if path.is_file()] == ["result.json"]
+
+
+@pytest.mark.parametrize("compare", ["sample", "full"])
+def test_a_changed_type_or_mask_is_no_difference_of_rows(proof: Proof, compare: str) -> None:
+    """Files that were opened before the change have their columns as they were then."""
+    proof.restore()
+    changes = ("ALTER TYPE proof.address ADD place text", "ALTER TABLE proof.plain ALTER a MASKED WITH DEFAULT")
+    found = proof.restore(changes, compare=compare)
+    assert (found["verdict"], found["message"]) == ("equal", "")
 
 
 ONE_NEWER = f"1 of {ROWS} rows compared are newer here: a restore never overwrites what is newer"

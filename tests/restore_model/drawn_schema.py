@@ -118,6 +118,9 @@ def _indexes(draw: st.DrawFn, table: str, regular: list[Column]) -> list[Index]:
     for column in [column for column in regular if re.fullmatch("\\w{1,48}", strip(column.name), re.ASCII)]:
         if column.kind.family == SCALAR and column.kind.name in _INDEXED and not column.mask:
             forms += [(column.name, column.name, custom) for custom in ("", "sai", SASI)]
+        # Nor one on a collection that contains durations.
+        if column.kind.has_duration:
+            continue
         if column.kind.family == MAP and column.kind.cells:
             forms += [(column.name, f"{what}({column.name})", "") for what in ("keys", "values")]
         if column.kind.family == SET and column.kind.cells:

@@ -40,6 +40,11 @@ class Kind:
         """Return whether it contains a user type."""
         return self.family == UDT or any(part.has_user_type for part in self.parts)
 
+    @property
+    def has_duration(self) -> bool:
+        """Return whether it is a duration or contains one."""
+        return self.name == "duration" or any(part.has_duration for part in self.parts)
+
     def freeze(self) -> Kind:
         """Return the same type as one cell."""
         if not self.cells:

@@ -2,8 +2,10 @@ package mesos.cassandra;
 
 import java.nio.ByteBuffer;
 import java.util.HashMap;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.apache.cassandra.db.Clustering;
 import org.apache.cassandra.db.LivenessInfo;
@@ -60,8 +62,8 @@ final class Comparison {
             for (Map.Entry<Clustering<?>, Row> entry : wanted.entrySet()) {
                 Row merged = together.get(entry.getKey());
                 Row here = found.get(entry.getKey());
-                boolean lacks = merged == null ? here != null : !merged.equals(here);
-                if (!lacks && !entry.getValue().equals(here))
+                boolean lacks = merged == null ? here != null : !same(merged, here);
+                if (!lacks && !same(entry.getValue(), here))
                     count(newest(answer, entry.getKey()) > takenAt ? "newer" : "other", 1);
             }
         }
@@ -85,13 +87,13 @@ final class Comparison {
 
     /** Counts what the cluster lacks of a row: all of it, values, or values that a drop of their column hides. */
     private void lacking(Row together, Row here) {
-        if (together.equals(here))
+        if (same(together, here))
             return;
         boolean other = here == null
             ? hasOwnLife(together)
             : !together.primaryKeyLivenessInfo().equals(here.primaryKeyLivenessInfo());
         for (Cell<?> cell : together.cells()) {
-            if (here != null && cell.equals(of(here, cell)))
+            if (here != null && same(cell, of(here, cell)))
                 continue;
             DroppedColumn dropped = metadata.droppedColumns.get(cell.column().name.bytes);
             if (dropped != null && cell.timestamp() <= dropped.droppedTime)
@@ -101,6 +103,28 @@ final class Comparison {
         }
         if (other)
             count(here == null ? "missing" : "older", 1);
+    }
+
+    /**
+     * Returns whether rows of one key are equal. A file that was opened before a type or a mask was changed has its
+     * columns as they were then, which is no difference of rows.
+     */
+    private static boolean same(Row one, Row other) {
+        if (other == null || !one.primaryKeyLivenessInfo().equals(other.primaryKeyLivenessInfo())
+                || !one.deletion().equals(other.deletion()))
+            return false;
+        Iterator<Cell<?>> others = other.cells().iterator();
+        for (Cell<?> cell : one.cells())
+            if (!others.hasNext() || !same(cell, others.next()))
+                return false;
+        return !others.hasNext();
+    }
+
+    private static boolean same(Cell<?> one, Cell<?> other) {
+        return other != null && one.column().name.equals(other.column().name)
+            && one.timestamp() == other.timestamp() && one.ttl() == other.ttl()
+            && one.localDeletionTime() == other.localDeletionTime()
+            && one.buffer().equals(other.buffer()) && Objects.equals(one.path(), other.path());
     }
 
     private static boolean hasOwnLife(Row row) {
