@@ -215,7 +215,7 @@ class _Run:
             self._tell(waiting=", ".join(sorted(set(held_up.values()))))
             self._context.wait(_WAIT_SECONDS)
             return
-        self._tell(_doing(segment, held_up))
+        self._tell(describe_work(segment, held_up))
         try:
             outcome = self._repairer.run(segment)
         except NotReachableError:
@@ -277,14 +277,20 @@ class _Run:
 
 def _name(segment: Segment) -> str:
     first = f"{segment.key_space}.{segment.tables[0]}"
-    return first if len(segment.tables) == 1 else f"{first} and {len(segment.tables) - 1} more tables"
+    return first if len(segment.tables) == 1 else f"{first} and {_counted(len(segment.tables) - 1, 'more table')}"
 
 
-def _doing(segment: Segment, held_up: Mapping[Segment, str]) -> str:
-    ranges = f"{len(segment.intervals)} ranges of {_name(segment)}"
+def describe_work(segment: Segment, held_up: Mapping[Segment, str]) -> str:
+    """Return which ranges a repair compares now, and what waits for what."""
+    ranges = f"{_counted(len(segment.intervals), 'range')} of {_name(segment)}"
     if not held_up:
         return ranges
-    return f"{ranges}; {len(held_up)} segments wait: {', '.join(sorted(set(held_up.values())))}"
+    wait = "1 segment waits" if len(held_up) == 1 else f"{len(held_up)} segments wait"
+    return f"{ranges}; {wait}: {', '.join(sorted(set(held_up.values())))}"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _describe(given_up: Mapping[Segment, Sequence[str]]) -> str:
