@@ -29,6 +29,13 @@ PLANS = ("deploy", "recovery")
 CIRCLE_NODES = 50
 # Fields for clients of the original service.
 _TWICE = ("operating_mode", "rpc_running")
+# Of fields whose names, which the API keeps, are not the words of Cassandra and Mesos.
+_TITLES = {
+    "slave_id": "agent id",
+    "most_replicas": "replicas of a range at most",
+    "auth_replicas": "replicas of system_auth",
+    "disregards_racks": "keyspace that disregards racks",
+}
 
 
 @dataclass(frozen=True)
@@ -242,7 +249,7 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows: list[tuple[str, str]] = []
     for name, value in document.items():
         if isinstance(value, Mapping) and value:
-            rows += [(f"{name.replace('_', ' ')}: {inner}", text) for inner, text in facts(value)]
+            rows += [(f"{_title(name)}: {inner}", text) for inner, text in facts(value)]
             continue
         text = "yes" if value is True else "no" if value is False else value
         if name.endswith("_bytes") and isinstance(value, int | float):
@@ -251,5 +258,9 @@ def facts(document: Mapping[str, Any]) -> list[tuple[str, str]]:
             text = percent(100 * value)
         text = ", ".join(map(str, text)) if isinstance(text, list) else text
         if name not in _TWICE and text not in (None, "", {}):
-            rows.append((name.replace("_", " "), str(text)))
+            rows.append((_title(name), str(text)))
     return rows
+
+
+def _title(name: str) -> str:
+    return _TITLES.get(name, name.replace("_", " "))

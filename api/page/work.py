@@ -63,8 +63,10 @@ def plan_view(name: str, plan: Plan, since: Mapping[str, float]) -> PlanView:
     if any(step.reason == Code.INTERRUPTED for phase in plan.phases for step in phase.steps):
         words = ("plan-continue",)
     buttons = tuple(button(word, plan=name) for word in words)
-    phases = tuple(_phase(name, phase, since) for phase in plan.phases)
-    return PlanView(name, mark_of_status(plan.status.value), plan.errors, phases, buttons)
+    # Such as Sync Datacenter, which has no steps with one data center.
+    phases = [phase for phase in plan.phases if phase.steps] or plan.phases
+    rows = tuple(_phase(name, phase, since) for phase in phases)
+    return PlanView(name, mark_of_status(plan.status.value), plan.errors, rows, buttons)
 
 
 def plan_marks(plans: Mapping[str, Plan]) -> list[tuple[str, Mark]]:

@@ -74,8 +74,10 @@ def watch_peers(pools: MutableMapping[str, Any], refused: Callable[[str], bool])
     A name can lead elsewhere between its check and the connection. `pools` are urllib3's classes of pools by scheme.
     """
     for scheme, pool in pools.items():
-        connection = type("Watched", (_Watched, pool.ConnectionCls), {"refused": staticmethod(refused)})
-        pools[scheme] = type("WatchedPool", (pool,), {"ConnectionCls": connection})
+        # With their names, which are a part of the library's errors.
+        plain = pool.ConnectionCls
+        connection = type(plain.__name__, (_Watched, plain), {"refused": staticmethod(refused)})
+        pools[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
 class _Watched:

@@ -174,6 +174,26 @@ def test_links_lead_only_to_http(browser: Browser, gateway: CoreGateway) -> None
     assert "javascript:" not in browser.get("node?node=node-0").text
 
 
+def test_a_plan_shows_no_phase_without_steps(browser: Browser) -> None:
+    text = words(browser.get("plans?plan=deploy"))
+    assert "Deploy" in text
+    assert "Sync Datacenter" not in text
+
+
+def test_a_plan_without_any_steps_shows_its_phases(browser: Browser) -> None:
+    assert "no steps" in words(browser.get("plans?plan=recovery"))
+
+
+def test_the_fields_of_a_node_are_in_the_words_of_mesos_and_cassandra(browser: Browser, gateway: CoreGateway) -> None:
+    sightings = dict(gateway.state.sightings)
+    sightings["node-0"] = replace(sightings["node-0"], status=make_status(0, most_replicas=3))
+    gateway.state = replace(gateway.state, sightings=sightings)
+    text = words(browser.get("node?node=node-0"))
+    assert "agent id" in text
+    assert "replicas of a range at most" in text
+    assert "slave" not in text
+
+
 def test_a_live_part_is_sent_again_only_when_it_differs(browser: Browser, gateway: CoreGateway) -> None:
     gateway.age = 0.0
     snapshot = gateway.snapshot()

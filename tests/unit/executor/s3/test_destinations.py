@@ -16,6 +16,7 @@ from executor.s3.destinations import Guard, RefusedError
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
 from executor.s3.store import Store
+from tests.ports import free_port
 from tests.unit.executor.backup.s3_server import store_at
 
 
@@ -274,3 +275,13 @@ def test_a_refused_object_of_several_is_named_without_signs_that_control(tmp_pat
         store.delete(["k"])
     assert refused.value.hopeless
     assert str(refused.value).endswith(r"a\x9bb: AccessDenied: no way")
+
+
+def test_nothing_that_listens_is_told_in_the_words_of_the_library(tmp_path: Path) -> None:
+    place = f"http://127.0.44.5:{free_port('127.0.44.5')}/b"
+    with (
+        store_at(parse({"external_location": place}), tmp_path) as store,
+        pytest.raises(StoreError, match=r"Connection refused") as refused,
+    ):
+        list(store.objects("backups/"))
+    assert "Watched" not in str(refused.value)
