@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from cassandra import ConsistencyLevel
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
-from cassandra.policies import RoundRobinPolicy
 
 from tests.certificates import Authority, Issued
 from tests.chaos.test_security import put
 from tests.cluster.world import World, deployed, make_layout
-from tests.clusters.test_encryption import addresses, phase_of, proven
+from tests.clusters.test_encryption import addresses, phase_of, proven, session
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.chaos, pytest.mark.cassandra, pytest.mark.timeout(1200)]
@@ -32,24 +27,9 @@ def chained(folder: Path, name: str, root: Authority) -> Authority:
     return made
 
 
-@contextmanager
-def session(world: World, authority: Authority) -> Iterator[Session]:
-    """Open a session of a client that trusts the whole chain."""
-    profile = ExecutionProfile(
-        load_balancing_policy=RoundRobinPolicy(), consistency_level=ConsistencyLevel.QUORUM, request_timeout=30.0
-    )
-    cluster = Cluster(
-        addresses(world),
-        port=world.layout.node_ports.native_transport,
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        protocol_version=5,
-        connect_timeout=30.0,
-        ssl_context=ssl.create_default_context(cafile=str(authority.ca)),
-    )
-    try:
-        yield cluster.connect()
-    finally:
-        cluster.shutdown()
+def trusting(authority: Authority) -> ssl.SSLContext:
+    """Return what a client that trusts the whole chain uses."""
+    return ssl.create_default_context(cafile=str(authority.ca))
 
 
 def is_peer(world: World, issued: Issued, trusted: Authority) -> bool:
@@ -89,7 +69,7 @@ def test_an_authority_that_another_one_has_signed(tmp_path: Path, monkeypatch: p
     put(ours, tmp_path)
     with deployed(make_layout(tmp_path / "local", nodes=2, network="127.0.82")) as world:
         wait_for("certificates are proven", lambda: len(proven(world)) == 2, 120.0)
-        with session(world, ours) as cql:
+        with session(world, context=trusting(ours)) as cql:
             cql.execute("CREATE KEYSPACE t WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 2}")
             cql.execute("CREATE TABLE t.rows (id int PRIMARY KEY)")
             for number in range(50):
@@ -98,10 +78,10 @@ def test_an_authority_that_another_one_has_signed(tmp_path: Path, monkeypatch: p
         place = {"external_location": world.location, "key_spaces": ["t"]}
         world.run("repair", {"nodes": ["*"], "key_spaces": ["t"]})
         world.run("backup", {**place, "backup_name": "b", "count_rows": True})
-        with session(world, ours) as cql:
+        with session(world, context=trusting(ours)) as cql:
             cql.execute("TRUNCATE t.rows")
         world.run("restore", {**place, "backup_name": "b"}, 300.0)
-        with session(world, ours) as cql:
+        with session(world, context=trusting(ours)) as cql:
             assert len(cql.execute("SELECT id FROM t.rows").all()) == 50
 
         tasks = world.task_ids()

@@ -62,9 +62,9 @@ def trusted(world: World) -> str:
 
 
 @contextmanager
-def session(world: World, tls: bool = False) -> Iterator[Session]:
-    context = None
-    if tls:
+def session(world: World, tls: bool = False, context: ssl.SSLContext | None = None) -> Iterator[Session]:
+    """Open a session of a client; with `tls` it trusts the cluster's authority, unless it has a context of its own."""
+    if tls and context is None:
         context = ssl.create_default_context(cadata=trusted(world))
     profile = ExecutionProfile(
         load_balancing_policy=RoundRobinPolicy(), consistency_level=ConsistencyLevel.QUORUM, request_timeout=30.0
