@@ -98,22 +98,22 @@ def interpret(values: Mapping[Attribute, Any], address: str, disk_bytes: int | N
 def _requests(values: Mapping[Attribute, Any], wanted: tuple[Attribute, ...]) -> Requests | None:
     """Return the requests; Cassandra registers their MBeans with the first one."""
     count, micros, p50, p99, *errors = (values.get(item) for item in wanted)
-    if type(count) is not int:
+    if (total := _whole(count)) is None:
         return None
     # NaN and infinity are texts in Jolokia's answers.
     median, slow = _number(p50), _number(p99)
-    return Requests(count, _whole(micros) or 0, median, slow, sum(_whole(value) or 0 for value in errors))
+    return Requests(total, _whole(micros) or 0, median, slow, sum(_whole(value) or 0 for value in errors))
 
 
 def _number(value: Any) -> float:
-    return 0.0 if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    return 0.0 if isinstance(value, bool) or not isinstance(value, int | float) else max(0.0, float(value))
 
 
 def _share(shares: Any, address: str) -> float | None:
     """Return the share of this node among those by address and port, such as `/10.0.0.1:7000`."""
     for name, share in shares.items() if isinstance(shares, dict) else ():
         text = str(name).rpartition("/")[2].rpartition(":")[0].strip("[]")
-        if isinstance(share, int | float) and _same(text, address):
+        if isinstance(share, int | float) and share >= 0 and _same(text, address):
             return round(min(1.0, float(share)), 5)  # Cassandra adds up floats of 32 bits
     return None
 

@@ -43,7 +43,7 @@ def poll(jolokia: Jolokia, timeout: float, address: str = "") -> NodeStatus:
         return NodeStatus(mode=UNKNOWN, endpoint=address or jolokia.address, error=str(error))
     load = values.get(_LOAD)
     status = interpret({item.name: value for item, value in values.items()}, address or jolokia.address)
-    return replace(status, load_bytes=load if type(load) is int else None)
+    return replace(status, load_bytes=load if type(load) is int and load >= 0 else None)
 
 
 def interpret(values: Mapping[str, Any], address: str) -> NodeStatus:

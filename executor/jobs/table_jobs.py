@@ -30,13 +30,14 @@ _STRINGS = "[Ljava.lang.String;"
 class Work:
     """One operation of Cassandra. `arguments` are those before the list of tables; `types` its kinds of compaction.
 
-    With `damaged`, only tables whose SSTables do not verify are processed.
+    With `damaged`, only tables whose SSTables do not verify are processed. Without `counts`, Cassandra returns nothing.
     """
 
     operation: str
     arguments: Callable[[str], list[Any]]
     types: tuple[str, ...] = ()
     damaged: bool = False
+    counts: bool = True
 
 
 WORKS: Mapping[str, Work] = {
@@ -49,6 +50,7 @@ WORKS: Mapping[str, Work] = {
         f"forceKeyspaceCompaction(boolean,java.lang.String,{_STRINGS})",
         lambda name: [False, name],
         ("Compaction", "Major compaction"),
+        counts=False,
     ),
     # A snapshot first, nothing corrupt skipped, data checked. The fourth, reinsertOverflowedTTL, must be true: without
     # it Cassandra 5.0.8 treats every row with a TTL in an SSTable of format nb as overflowed, and drops it. It also
@@ -64,7 +66,7 @@ WORKS: Mapping[str, Work] = {
         lambda name: ["ROW", 0, name],
         ("Remove deleted data",),
     ),
-    "flush": Work(f"forceKeyspaceFlush(java.lang.String,{_STRINGS})", lambda name: [name]),
+    "flush": Work(f"forceKeyspaceFlush(java.lang.String,{_STRINGS})", lambda name: [name], counts=False),
 }
 # Every row is read; the disk failure policy is not applied; repaired status and tokens are not checked.
 _VERIFY = f"verify(boolean,boolean,boolean,boolean,boolean,boolean,java.lang.String,{_STRINGS})"
@@ -150,8 +152,8 @@ class _Run:
         except JolokiaError as error:
             self._note(key, self._why(key, str(error)))
         else:
-            words = _STATUS.get(status) if isinstance(status, int) else None
-            self._note(key, "done" if words is None else f"failed: {words}")
+            problem = _problem(status) if self._work.counts else ""
+            self._note(key, f"failed: {problem}" if problem else "done")
 
     def _is_sound(self, key_space: str, table: str) -> bool:
         arguments = [True, False, False, False, False, False, key_space, [table]]
@@ -234,6 +236,12 @@ class _Run:
                 seconds_left=round((total - done) / rate, 1) if rate else None,
             )
         )
+
+
+def _problem(status: Any) -> str:
+    """Return what the status of an operation means; empty for success."""
+    known = {0: "", **_STATUS}
+    return known[status] if type(status) is int and status in known else f"Cassandra reports {status!r} as its status"
 
 
 def _number(value: Any) -> int:

@@ -375,10 +375,8 @@ class Node:
         if self._stop is not None:
             self._finish("TASK_KILLED", f"{self._stop.reason}: {self._stop.drained}, ended with {how}")
             return
-        cause = cassandra.cause()
-        self._finish(
-            "TASK_FAILED", exit_cause.shorten(f"Cassandra ended with {how}" + (f":\n{cause}" if cause else ""))
-        )
+        cause = exit_cause.shorten(cassandra.cause())
+        self._finish("TASK_FAILED", f"Cassandra ended with {how}" + (f":\n{cause}" if cause else ""))
 
     def _finish(self, state: str, message: str) -> None:
         assert self._task_id is not None

@@ -25,6 +25,7 @@ FAILURE_LIMIT = 5
 FIRST_DELAY = 5.0
 LONGEST_DELAY = 300.0
 WORDS_LIMIT = 900
+_FIRST_LINE_LIMIT = 100
 
 
 def has_ended(node: NodeRecord) -> bool:
@@ -87,9 +88,18 @@ def add_failure(node: NodeRecord, state: TaskState, words: str, now: float) -> N
 
 
 def shorten(words: str, limit: int = WORDS_LIMIT) -> str:
-    """Return the end of a text, at most `limit` bytes in UTF-8: the cause is at the end."""
-    encoded = words.strip().encode()
-    return words.strip() if len(encoded) <= limit else "…" + encoded[-limit + 3 :].decode(errors="ignore")
+    """Return the end of a text, at most `limit` bytes in UTF-8: the cause is at the end.
+
+    A short first line stays: it tells how Cassandra ended, such as a signal of which its own words do not know.
+    """
+    words = words.strip()
+    encoded = words.encode()
+    if len(encoded) <= limit:
+        return words
+    first, newline, _ = words.partition("\n")
+    kept = f"{first}\n" if newline and len(first.encode()) <= min(_FIRST_LINE_LIMIT, limit // 4) else ""
+    room = limit - len(kept.encode()) - len("…".encode())
+    return f"{kept}…{encoded[-room:].decode(errors='ignore')}"
 
 
 def by_index(nodes: Iterable[NodeRecord]) -> list[NodeRecord]:

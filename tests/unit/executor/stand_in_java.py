@@ -58,7 +58,8 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     if code := option("standin.exit"):
         log = Path(option("cassandra.logdir")) / "system.log"
-        log.write_text("INFO  [main] now - fine\nERROR [main] now - it broke\njava.io.IOException: disk\n\tat a.b.C\n")
+        words = "java.io.IOException: disk" + " of many words" * int(option("standin.words", "0"))
+        log.write_text(f"INFO  [main] now - fine\nERROR [main] now - it broke\n{words}\n\tat a.b.C\n")
         os._exit(int(code))
     config = next(item.partition("=config=")[2] for item in sys.argv if "=config=" in item)
     properties = dict(line.split("=", 1) for line in Path(config).read_text().splitlines())

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from executor.figures import is_sound
 from executor.jmx.figures import Gatherer
 from executor.jmx.jolokia import EXCEPTION, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError, NotReachableError
 from executor.jmx.status import interpret, poll, with_details
@@ -270,6 +271,9 @@ def test_nonsense_in_every_attribute_still_makes_a_status_that_the_scheduler_rea
     found = Gatherer(server.client(), "127.0.0.1", Path("/")).gather()
     sent = StatusReply("q", "node-0", "t1", replace(status, figures=found))
     assert parse_message(encode_message(sent)) == sent
+    assert found is not None
+    assert is_sound(found)
+    assert status.load_bytes is None or status.load_bytes >= 0
 
 
 def test_an_answer_that_comes_byte_by_byte_is_given_up_in_time() -> None:

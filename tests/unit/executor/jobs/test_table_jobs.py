@@ -431,3 +431,19 @@ def test_versions_that_are_not_reported_are_no_disagreement(bench: Bench) -> Non
     state, result = bench.run("cleanup", column_families=["gone"])
     words = "schema agreement: Cassandra does not report the schema versions of its nodes"
     assert (state, result.error) == ("TASK_FAILED", words)
+
+
+@pytest.mark.parametrize(("status", "shown"), [(None, "None"), (3, "3"), (True, "True"), ([], "[]"), ({}, "{}")])
+def test_a_status_that_is_none_is_no_success(bench: Bench, status: Any, shown: str) -> None:
+    bench.tables.answers["garbageCollect", "users"] = status
+    state, result = bench.run("garbagecollect", key_spaces=["app"], column_families=["users"])
+    assert state == "TASK_FAILED"
+    assert result.error == (f"garbagecollect: 1 of 1 tables: app.users failed: Cassandra reports {shown} as its status")
+
+
+@pytest.mark.parametrize(
+    ("job", "operation"), [("compact", "forceKeyspaceCompaction"), ("flush", "forceKeyspaceFlush")]
+)
+def test_what_returns_nothing_is_done(bench: Bench, job: str, operation: str) -> None:
+    bench.tables.answers[operation, "users"] = None
+    assert bench.run(job, key_spaces=["app"], column_families=["users"])[1].result["tables"] == {"app.users": "done"}

@@ -118,6 +118,13 @@ def test_cassandra_that_dies_is_a_failure_with_its_last_words(driver: Driver) ->
     assert message == "Cassandra ended with exit code 3:\nERROR [main] now - it broke\njava.io.IOException: disk"
 
 
+def test_the_kind_of_the_end_goes_before_however_many_words(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.exit=3", "-Dstandin.words=1000"))
+    _, message = driver.end()
+    assert message.startswith("Cassandra ended with exit code 3:\n…")
+    assert message.endswith(" of many words")
+
+
 def test_cassandra_that_is_killed_from_outside_is_a_failure(driver: Driver) -> None:
     driver.launch(make_launch())
     driver.recorder.wait_for_mode("NORMAL")
