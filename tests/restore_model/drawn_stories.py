@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from executor.protocol import KEY_SPACE_LENGTH
 from tests.restore_model import events as ev
 from tests.restore_model.drawn_schema import Limits, key_spaces, sometimes
 from tests.restore_model.drawn_writes import Story
@@ -190,4 +191,7 @@ def _restore(story: Story, backup: str, name: str) -> None:
 
 def _other(name: str) -> str:
     quote = '"' if name.startswith('"') else ""
-    return f"{quote}{strip(name)}_before{quote}"
+    # A name that is as long as possible gets shorter.
+    kept = strip(name)
+    kept = kept[: KEY_SPACE_LENGTH - len("_before")] if len(kept) == KEY_SPACE_LENGTH else kept
+    return f"{quote}{kept}_before{quote}"
