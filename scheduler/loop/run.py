@@ -83,6 +83,10 @@ class Sources:
     new_id: Callable[[], str]
     uptime: Callable[[], float] | None = None
 
+    def running(self) -> float:
+        """Return seconds of which only differences mean anything, by the clock that never jumps if there is one."""
+        return (self.uptime or self.now)()
+
 
 class Loop:
     """The scheduler's loop. Any thread can call `put`; everything else belongs to the loop's thread.
@@ -159,7 +163,7 @@ class Loop:
 
     def cycle(self, events: Iterable[Event]) -> None:
         """Run one cycle over these events."""
-        began = self._sources.now()
+        began, measured = self._sources.now(), self._sources.running()
         self._count("cycles_total")
         self._state = self._clock.follow(self._state, began)
         commands = self._take(events, began)
@@ -187,7 +191,7 @@ class Loop:
         self._drop_used_offers(found.decision)
         self._dispatch.carry_out(found.decision, found.after)
         self._dispatch.acknowledge()
-        self._show(found, began)
+        self._show(found, began, measured)
         # Last, so that a client that has its answer reads a snapshot with the command's effect.
         self._answer(found.answers)
 
@@ -370,12 +374,12 @@ class Loop:
 
     # 6. publish
 
-    def _show(self, found: Evaluated, began: float) -> None:
+    def _show(self, found: Evaluated, began: float, measured: float) -> None:
         self._evaluations.extend(found.decision.evaluations)
         if found.plans is not None:
             self._step_log.follow(found.plans)
             self._plans = found.plans
-        self._observe(self._sources.now() - began)
+        self._observe(self._sources.running() - measured)
         self._last = Snapshot(
             state=self._state,
             plans=self._plans,

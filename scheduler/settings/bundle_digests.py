@@ -27,6 +27,10 @@ def add_digests(reading: Reading) -> None:
     values = reading.values
     for location, setting in DIGESTS.items():
         if not (location in reading.derived or reading.has(location)) or setting not in values:
+            if reading.has(setting):
+                reading.warnings.append(
+                    f"{setting} has no effect without {location}: it is the digest of that archive."
+                )
             continue
         given = values[setting] = values[setting].lower()
         file = _own_file(location, reading)

@@ -32,6 +32,7 @@ from scheduler.settings.setting import Setting
 from scheduler.settings.table import TABLE
 from scheduler.settings.texts import MOST, broken_rule
 from scheduler.settings.texts import shown as shown_text
+from scheduler.settings.tls_files import warn_of_modes
 from scheduler.settings.zookeeper_files import unusable_zookeeper_files
 
 # Every variable that begins so must be a setting.
@@ -43,6 +44,11 @@ _FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_
 # Those of the command line begin so: a shell that has them may start a scheduler too.
 _COMMAND_LINE = "CASSANDRA_MESOS_"
 _WILDCARDS = {"0.0.0.0", "::"}
+# Those of Mesos, ZooKeeper and HTTPS are looked at with the other files there.
+_SECRET_FILES = (
+    "API_TOKEN_FILE", "SERVICE_SECRET_FILE", "SECRETS_KEY_FILE", "BACKUP_ENCRYPTION_KEY_FILE",
+    "SECURITY_SUPERUSER_FILE", "SECURITY_CA_KEY_FILE",
+)  # fmt: skip
 # Often the user of unrelated tasks.
 _SHARED_USER = "nobody"
 
@@ -61,6 +67,7 @@ def read(environ: Mapping[str, str], at_start: bool = True) -> Reading:
     reading.problems += conflicts(reading)
     reading.problems += login_conflicts(reading)
     reading.problems += unusable_files(reading)
+    warn_of_modes(reading, *_SECRET_FILES)
     reading.problems += unusable_mesos_files(reading)
     add_digests(reading)
     reading.problems += unusable_zookeeper_files(reading)

@@ -459,6 +459,18 @@ def test_the_duration_of_a_stored_cycle_is_observed() -> None:
     assert durations == [1.0]
 
 
+@pytest.mark.parametrize("step", [-3600.0, 3600.0], ids=["back", "ahead"])
+def test_a_jump_of_the_clock_is_no_duration_of_a_cycle(step: float) -> None:
+    """A negative one would let the sum of the histogram fall, which Prometheus reads as a restart."""
+    memory, durations = Memory(), list[float]()
+    store, times, seconds = MemoryStore(memory), count(large.NOW + 100_000.0, step), count(10.0)
+    store.load()
+    sources = Sources(lambda: next(times), lambda: "id", lambda: float(next(seconds)))
+    Loop(store, Recorder(memory), large.fresh(3), sources, lambda _: None, observe=durations.append).cycle([])
+    (duration,) = durations
+    assert 0.0 < duration < 10.0
+
+
 @pytest.mark.parametrize(
     ("clock", "uptime", "later"),
     [(500.0, 1.0, 499.0), (500.0, 500.0, 0.0), (30.0, 1.0, 0.0), (-500.0, 1.0, 0.0)],

@@ -112,6 +112,7 @@ def test_what_is_wrong_with_an_account(
 
 def test_a_secret_without_tls_is_a_warning(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("word")
+    (tmp_path / "secret").chmod(0o600)
     (warning,) = settings(SERVICE_SECRET_FILE=str(tmp_path / "secret")).warnings
     assert (
         warning == "SERVICE_SECRET_FILE is set without MESOS_CA_FILE: credentials travel to the master in plain text."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 from pathlib import Path
@@ -13,6 +14,7 @@ from scheduler.settings.__main__ import main as check
 from service.__main__ import main as start
 
 BASE = {"ARTIFACTS_URL": "https://files.example/", "SERVICE_USER": "cassandra"}
+KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 MISSING = "API_TOKEN_FILE must be set"
 
 
@@ -84,6 +86,37 @@ def test_a_directory_of_bundles_that_cannot_be_looked_into(tmp_path: Path, monke
     found = problems(ARTIFACTS_URL="", ARTIFACTS_DIR=str(tmp_path))
     assert len(found) == 2
     assert all(": Permission denied" in problem for problem in found)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o660])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("API_TOKEN_FILE", f"ann:admin:{'x' * 40}"),
+        ("SERVICE_SECRET_FILE", "secret"),
+        ("SECRETS_KEY_FILE", KEY),
+        ("BACKUP_ENCRYPTION_KEY_FILE", KEY),
+        ("SECURITY_SUPERUSER_FILE", "operator:a-long-password"),
+    ],
+)
+def test_files_of_secrets_that_others_can_use(tmp_path: Path, name: str, text: str, mode: int) -> None:
+    file = tmp_path / "file"
+    file.write_text(text)
+    file.chmod(mode)
+    found = [
+        said for said in parse({**BASE, name: str(file)}).warnings if said.startswith(f"{name} {file} has the mode")
+    ]
+    assert [f"the mode {mode:04o}," in said for said in found] == ([True] if mode in (0o644, 0o660) else [])
+
+
+@pytest.mark.parametrize("bundle", ["JRE", "PYTHON"])
+def test_a_digest_of_no_archive_is_noticed(bundle: str) -> None:
+    given = {**BASE, f"EXECUTOR_{bundle}_SHA256": "a" * 64}
+    said = (
+        f"EXECUTOR_{bundle}_SHA256 has no effect without EXECUTOR_{bundle}_LOCATION: it is the digest of that archive."
+    )
+    assert said in parse(given).warnings
+    assert said not in parse({**given, f"EXECUTOR_{bundle}_LOCATION": "/x.tgz"}).warnings
 
 
 def test_who_may_command_is_asked_together_with_the_rest(
