@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +18,7 @@ DIGESTS: Mapping[str, str] = {
     "EXECUTOR_JRE_LOCATION": "EXECUTOR_JRE_SHA256",
     "EXECUTOR_PYTHON_LOCATION": "EXECUTOR_PYTHON_SHA256",
 }
+_PASSWORD = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#@]*@")
 
 
 def add_digests(reading: Reading) -> None:
@@ -40,6 +42,15 @@ def add_digests(reading: Reading) -> None:
         elif not given and found:
             values[setting] = found
             reading.derived.add(setting)
+
+
+def warn_of_passwords(reading: Reading) -> None:
+    """Add a warning for each address of a bundle with a password, which anyone who may look at Mesos can read."""
+    for setting in ("ARTIFACTS_URL", *DIGESTS):
+        if reading.has(setting) and _PASSWORD.match(str(reading.values.get(setting, ""))):
+            reading.warnings.append(
+                f"{setting} has a password: Mesos, ZooKeeper and the API show it. Let agents fetch without one."
+            )
 
 
 def _own_file(location: str, reading: Reading) -> Path | None:

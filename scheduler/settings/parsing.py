@@ -12,7 +12,7 @@ from typing import Any
 from executor.number_text import parse_number, parse_whole
 from scheduler.security.api_certificate import CERTIFICATE
 from scheduler.settings.api_files import OWN_SETTING, scheme, unusable_api_files
-from scheduler.settings.bundle_digests import add_digests
+from scheduler.settings.bundle_digests import add_digests, warn_of_passwords
 from scheduler.settings.cassandra_keys import KINDS, RENAMED
 from scheduler.settings.cassandra_options import OPTIONS, REMOVED
 from scheduler.settings.checks import (
@@ -70,6 +70,7 @@ def read(environ: Mapping[str, str], at_start: bool = True) -> Reading:
     warn_of_modes(reading, *_SECRET_FILES)
     reading.problems += unusable_mesos_files(reading)
     add_digests(reading)
+    warn_of_passwords(reading)
     reading.problems += unusable_zookeeper_files(reading)
     reading.problems += encryption_problems(reading)
     reading.problems += client_certificate_problems(reading)

@@ -77,3 +77,17 @@ def test_a_given_digest_is_that_of_the_own_file(directory: Path) -> None:
         settings(directory, EXECUTOR_SHA256=GIVEN)
     file = directory / "executor.tar.gz"
     assert caught.value.problems == (f"EXECUTOR_SHA256 is {GIVEN}, but {file} has the SHA-256 {sha256(b'executor')}.",)
+
+
+@pytest.mark.parametrize("address", ["https://me:secret@example.com/jre.tar.gz", "ftp://token@example.com/jre.tar.gz"])
+def test_a_password_in_an_address_is_told_without_it(directory: Path, address: str) -> None:
+    found = [text for text in settings(directory, EXECUTOR_JRE_LOCATION=address).warnings if "has a password" in text]
+    assert [text.partition(" ")[0] for text in found] == ["EXECUTOR_JRE_LOCATION"]
+    assert "secret" not in found[0]
+    assert "token" not in found[0]
+
+
+@pytest.mark.parametrize("address", ["https://example.com/a@b/jre.tar.gz", "/opt/jre@17.tar.gz", "hdfs:///jre.tar.gz"])
+def test_no_password_is_no_warning(directory: Path, address: str) -> None:
+    warnings = settings(directory, EXECUTOR_JRE_LOCATION=address).warnings
+    assert not [text for text in warnings if "has a password" in text]
