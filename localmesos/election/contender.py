@@ -11,7 +11,7 @@ from kazoo.exceptions import ConnectionLoss, KazooException, NoNodeError
 from kazoo.handlers.threading import KazooTimeoutError
 from kazoo.protocol.states import KazooState
 
-from localmesos.election.detector import RECONNECT, parse_zk_url
+from localmesos.election.detector import RECONNECT, Impatient, parse_zk_url
 
 Json = dict[str, Any]
 
@@ -42,7 +42,9 @@ class Election:
         self._connected = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._session_timeout = session_timeout
-        self._client = KazooClient(hosts=self._hosts, timeout=session_timeout, connection_retry=RECONNECT)
+        self._client = KazooClient(
+            hosts=self._hosts, timeout=session_timeout, connection_retry=RECONNECT, handler=Impatient()
+        )
 
     async def run(self) -> None:
         """Take part until cancelled.

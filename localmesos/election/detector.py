@@ -4,17 +4,22 @@ import asyncio
 import json
 import logging
 import re
+import socket
 from typing import Protocol
 
 from kazoo.client import KazooClient
 from kazoo.exceptions import KazooException, NoNodeError
-from kazoo.handlers.threading import KazooTimeoutError
+from kazoo.handlers.threading import KazooTimeoutError, SequentialThreadingHandler
+
+Sockets = list[socket.socket]
 
 _ZK_URL = re.compile(r"^zk://(?:[^@/]*@)?([^/]+)(/[^?#]*)?$")
 _INFO_PREFIX = "json.info_"
 _POLL_SECONDS = 1.0
 # Mesos' own ZooKeeper library retries every few seconds; kazoo's delays would grow to a minute.
 RECONNECT = {"max_tries": -1, "delay": 0.1, "backoff": 2, "max_delay": 2.0}
+# A ZooKeeper that is just starting can take a connection and never answer it. kazoo would wait as long as the session.
+_ANSWER_SECONDS = 3.0
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,6 +69,17 @@ class FixedDetector:
         """Do nothing: there is no connection."""
 
 
+class Impatient(SequentialThreadingHandler):
+    """A handler that does not wait for one server until the session is lost."""
+
+    def select(
+        self, rlist: Sockets, wlist: Sockets, xlist: Sockets, timeout: float | None = None
+    ) -> tuple[Sockets, Sockets, Sockets]:
+        """Wait for one of the sockets, no longer than for an answer."""
+        longest = _ANSWER_SECONDS if timeout is None else min(timeout, _ANSWER_SECONDS)
+        return super().select(rlist, wlist, xlist, timeout=longest)
+
+
 class ZooKeeperDetector:
     """The master with the lowest sequence number below a path, as Mesos masters announce themselves."""
 
@@ -84,7 +100,7 @@ class ZooKeeperDetector:
 
     def _read(self) -> str:
         if self._client is None:
-            client = KazooClient(hosts=self._hosts, connection_retry=RECONNECT)
+            client = KazooClient(hosts=self._hosts, connection_retry=RECONNECT, handler=Impatient())
             client.start(timeout=10)
             self._client = client
         try:
