@@ -57,6 +57,7 @@ class Shop:
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
             connect_timeout=30.0,
+            control_connection_timeout=30.0,
             ssl_context=ssl.create_default_context(cadata=trusted(self.world)) if tls else None,
             reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         )
@@ -157,6 +158,7 @@ def superuser(world: World) -> Iterator[Session]:
         ssl_context=ssl.create_default_context(cadata=trusted(world)),
         protocol_version=5,
         connect_timeout=30.0,
+        control_connection_timeout=30.0,
     )
     try:
         yield cluster.connect()

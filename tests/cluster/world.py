@@ -258,6 +258,7 @@ class World:
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
             connect_timeout=30.0,
+            control_connection_timeout=30.0,
             reconnection_policy=ConstantReconnectionPolicy(_RECONNECT_SECONDS, max_attempts=None),
         )
         try:

@@ -75,6 +75,7 @@ def session(world: World, tls: bool = False, context: ssl.SSLContext | None = No
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         protocol_version=5,
         connect_timeout=30.0,
+        control_connection_timeout=30.0,
         ssl_context=context,
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
     )

@@ -141,6 +141,7 @@ class RingNode:
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
             connect_timeout=30.0,
+            control_connection_timeout=30.0,
             idle_heartbeat_interval=0,
         )
         try:

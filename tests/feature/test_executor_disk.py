@@ -52,6 +52,7 @@ def cql() -> Iterator[Session]:
         [ADDRESS],
         protocol_version=5,
         connect_timeout=30.0,
+        control_connection_timeout=30.0,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
     )
     try:
