@@ -53,8 +53,8 @@ LINES = (
     Line("contract and feature tests", ("tests/contract", "tests/feature"), "not chaos and not cassandra"),
     Line("restores of single nodes", ("tests/feature/test_restore_[!ci]*.py",), "cassandra"),
     Line("clusters with security", ("tests/clusters/test_[ade]*.py",)),
-    Line("restores of single nodes: check and import", ("tests/feature/test_restore_[ci]*.py",), "cassandra"),
     Line("one cluster: restores", ("tests/cluster/test_6_*.py",)),
+    Line("restores of single nodes: check and import", ("tests/feature/test_restore_[ci]*.py",), "cassandra"),
     Line("clusters that change", ("tests/clusters/test_[!ade]*.py",)),
 )
 

@@ -191,7 +191,7 @@ class TestPromtool:
 
     def prove(self, directory: Path, groups: list[dict[str, Any]]) -> None:
         file = directory / "tests.yml"
-        file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "1m", "tests": groups}))
+        file.write_text(yaml.safe_dump({"rule_files": [str(RULES)], "evaluation_interval": "5m", "tests": groups}))
         self.run("test", "rules", str(file))
 
 
