@@ -71,7 +71,7 @@ def check() -> Response | None:
     address = address_of(request, found.trusting)
     if found.tokens is None and found.clients is None and found.trusting:
         if (problem := found.hosts.problem(request)) is not None:
-            return _refuse(found, HTTPStatus.FORBIDDEN, address, "", problem)
+            return _forbid(found, address, "", problem)
         holder = Token(TRUSTED)
     else:
         answer = _holder(found, address)
@@ -79,13 +79,13 @@ def check() -> Response | None:
             return answer
         holder = answer
     if (problem := found.hosts.is_foreign(request, found.trusting)) is not None:
-        return _refuse(found, HTTPStatus.FORBIDDEN, address, holder.name, problem)
+        return _forbid(found, address, holder.name, problem)
     if holder.role < role:
         proof = "certificate" if isinstance(holder, Certified) else "token"
         problem = (
             f"This needs a {proof} with the role {role.word}: the {proof} of {holder.name} has {holder.role.word}."
         )
-        return _refuse(found, HTTPStatus.FORBIDDEN, address, holder.name, problem)
+        return _forbid(found, address, holder.name, problem)
     g.principal, g.holder = holder.name, holder
     return None
 
@@ -132,7 +132,7 @@ def _is_page() -> bool:
 
 def identify(found: Guard, address: str, secret: str | None) -> Token | Response:
     """Return whose token this is; None is a wrong one. Otherwise count it, and return 401, or 429 after too many."""
-    wait = found.refusals.wait(address)
+    wait = found.refusals.wait(address, HTTPStatus.UNAUTHORIZED)
     holder = None
     if found.tokens is not None and secret is not None:
         holder = found.tokens.holder(secret, hashing=not wait)
@@ -142,10 +142,19 @@ def identify(found: Guard, address: str, secret: str | None) -> Token | Response
     if holder is None:
         # While a program replaces the file in two steps, holders of tokens are not slowed down as guesses are.
         if found.tokens is None or not found.tokens.is_empty:
-            found.refusals.add_wrong_token(address)
+            found.refusals.add(address, HTTPStatus.UNAUTHORIZED)
         return _refuse(found, HTTPStatus.UNAUTHORIZED, address, "", "The token is not valid.")
     found.refusals.remember(address, holder.name)
     return holder
+
+
+def _forbid(found: Guard, address: str, name: str, problem: str) -> Response:
+    """Answer 403, or 429 after too many of them; what the holder may do is answered as before."""
+    if wait := found.refusals.wait(address, HTTPStatus.FORBIDDEN):
+        message = f"Too many requests of {address} were refused: try again in {wait} s. {problem}"
+        return _refuse(found, HTTPStatus.TOO_MANY_REQUESTS, address, name, message, wait)
+    found.refusals.add(address, HTTPStatus.FORBIDDEN)
+    return _refuse(found, HTTPStatus.FORBIDDEN, address, name, problem)
 
 
 def _secret(given: str) -> str | None:
@@ -168,7 +177,7 @@ def _certified(found: Guard, address: str) -> Certified | Response | None:
     role = _role(found, certificate)
     if role is None:
         message = f"The client certificate of {name} has no role: add a line name:role to API_CLIENT_ROLES_FILE."
-        return _refuse(found, HTTPStatus.FORBIDDEN, address, name, message)
+        return _forbid(found, address, name, message)
     return Certified(name, role=role)
 
 
@@ -191,7 +200,7 @@ def refuse_foreign(found: Guard, address: str) -> Response | None:
     problem = found.hosts.is_foreign(request, found.trusting)
     if problem is None and found.tokens is None:
         problem = found.hosts.problem(request)
-    return None if problem is None else _refuse(found, HTTPStatus.FORBIDDEN, address, "", problem)
+    return None if problem is None else _forbid(found, address, "", problem)
 
 
 def _refuse(found: Guard, status: HTTPStatus, address: str, name: str, message: str, wait: int = 0) -> Response:

@@ -1,4 +1,4 @@
-"""Refused requests: counted, logged and reported as events within bounds; addresses that guess tokens are slowed down.
+"""Refused requests: counted, logged and reported as events within bounds; addresses with many of them are slowed down.
 
 No thread waits for it, and the memory is bounded, however many addresses there are.
 """
@@ -14,8 +14,8 @@ from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
-# After so many wrong tokens within a window, an address is answered 429 until the window ends.
-WRONG_TOKENS = 30
+# After so many wrong tokens, or requests without the right, within a window, an address is answered 429 until it ends.
+REFUSED = 30
 WINDOW_SECONDS = 60.0
 ADDRESSES = 4096
 LINES_PER_WINDOW = 60
@@ -41,29 +41,30 @@ class Refusals:
         self._observe = observe
         self._clock = clock
         self._lock = threading.Lock()
-        self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()  # by address: the window's begin, and how many
+        # By status code and address: the window's begin, and how many.
+        self._refused: OrderedDict[tuple[int, str], tuple[float, int]] = OrderedDict()
         self._used: OrderedDict[tuple[str, str], None] = OrderedDict()  # addresses with the names of valid tokens
         self._lines: tuple[float, int] = (0.0, 0)
         self._unsaid: Counter[str] = Counter()
         self._said_at: float | None = None
         self._interval = FIRST_INTERVAL_SECONDS
 
-    def wait(self, address: str) -> int:
-        """Return for how many seconds this address is to be answered 429; 0 if it is not."""
+    def wait(self, address: str, status: int) -> int:
+        """Return for how many seconds this address gets 429 in place of this status code; 0 if it does not."""
         with self._lock:
-            began, wrong = self._wrong.get(_network(address), (0.0, 0))
+            began, refused = self._refused.get((status, _network(address)), (0.0, 0))
             left = began + WINDOW_SECONDS - self._clock()
-            return max(1, round(left)) if wrong >= WRONG_TOKENS and left > 0 else 0
+            return max(1, round(left)) if refused >= REFUSED and left > 0 else 0
 
-    def add_wrong_token(self, address: str) -> None:
-        """Count a wrong token of this address."""
-        key = _network(address)
+    def add(self, address: str, status: int) -> None:
+        """Count a refusal of this address with this status code: 401 for a wrong token, or 403."""
+        key = (status, _network(address))
         with self._lock:
-            began, wrong = self._wrong.pop(key, (0.0, 0))
+            began, refused = self._refused.pop(key, (0.0, 0))
             now = self._clock()
-            self._wrong[key] = (now, 1) if not wrong or now - began >= WINDOW_SECONDS else (began, wrong + 1)
-            if len(self._wrong) > ADDRESSES:
-                self._wrong.popitem(last=False)
+            self._refused[key] = (now, 1) if not refused or now - began >= WINDOW_SECONDS else (began, refused + 1)
+            if len(self._refused) > ADDRESSES:
+                self._refused.popitem(last=False)
 
     def remember(self, address: str, name: str) -> None:
         """Remember that the holder of this name has been let in from this address: it stays so while others guess."""

@@ -9,7 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from api.http.refusals import WRONG_TOKENS
+from api.http.refusals import REFUSED
 from scheduler.core.commands.command import Interrupt
 from scheduler.security.tokens import Role, new_token
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state
@@ -166,8 +166,8 @@ def test_refusals_are_metrics_and_events(client: FlaskClient, gateway: CoreGatew
 
 def test_who_guesses_is_slowed_down_and_who_was_there_before_is_not(client: FlaskClient) -> None:
     assert ask(client, "token=alices-token")[0] == 200
-    answers = [ask(client, f"token=guess-{number}")[0] for number in range(WRONG_TOKENS + 1)]
-    assert answers == [401] * WRONG_TOKENS + [429]
+    answers = [ask(client, f"token=guess-{number}")[0] for number in range(REFUSED + 1)]
+    assert answers == [401] * REFUSED + [429]
     answer = client.get("/v1/plan", headers={"Authorization": "token=nobodys-token"})
     assert (answer.status_code, set(document(answer))) == (429, {"message"})
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
@@ -182,15 +182,15 @@ def test_a_file_that_is_empty_for_a_moment_makes_no_one_guess(gateway: CoreGatew
     client = create_app(gateway, make_settings(API_TOKEN_FILE=str(tokens))).test_client()
     assert ask(client, f"token={token}")[0] == 200
     tokens.write_text("")
-    assert {ask(client, f"token={token}")[0] for _ in range(WRONG_TOKENS + 1)} == {401}
+    assert {ask(client, f"token={token}")[0] for _ in range(REFUSED + 1)} == {401}
     tokens.write_text(f"# replaced\n{line}\n")
     assert ask(client, f"token={token}")[0] == 200
-    assert [ask(client, f"token=guess-{number}")[0] for number in range(WRONG_TOKENS + 1)][-1] == 429
+    assert [ask(client, f"token=guess-{number}")[0] for number in range(REFUSED + 1)][-1] == 429
 
 
 def test_behind_a_trusted_router_each_client_is_slowed_down_alone(gateway: CoreGateway, tokens: Path) -> None:
     client = create_app(gateway, make_settings(API_TOKEN_FILE=str(tokens))).test_client()
-    for _ in range(WRONG_TOKENS + 1):
+    for _ in range(REFUSED + 1):
         client.get("/v1/plan", headers={"Authorization": "token=guess", "X-Forwarded-For": "1.1.1.1, 10.9.9.9"})
     for forwarded, status in (("10.9.9.9", 429), ("1.1.1.1, 10.9.9.9", 429), ("10.9.9.8", 200), ("\n", 200)):
         headers = {"Authorization": "token=alices-token", "X-Forwarded-For": forwarded.strip()}

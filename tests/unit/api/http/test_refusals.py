@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from api.http import refusals
-from api.http.refusals import ADDRESSES, LINES_PER_WINDOW, WINDOW_SECONDS, WRONG_TOKENS, Refusals
+from api.http.refusals import ADDRESSES, LINES_PER_WINDOW, REFUSED, WINDOW_SECONDS, Refusals
 
 
 class Clock:
@@ -40,37 +40,37 @@ def found(noted: list[str], counted: Counter[int], clock: Clock) -> Refusals:
 
 
 def test_an_address_is_slowed_down_until_the_window_ends(found: Refusals, clock: Clock) -> None:
-    for _ in range(WRONG_TOKENS):
-        assert found.wait("10.0.0.1") == 0
-        found.add_wrong_token("10.0.0.1")
+    for _ in range(REFUSED):
+        assert found.wait("10.0.0.1", 401) == 0
+        found.add("10.0.0.1", 401)
     clock.now += 20
-    assert found.wait("10.0.0.1") == WINDOW_SECONDS - 20
-    assert found.wait("10.0.0.2") == 0
+    assert found.wait("10.0.0.1", 401) == WINDOW_SECONDS - 20
+    assert found.wait("10.0.0.2", 401) == 0
     clock.now += WINDOW_SECONDS
-    assert found.wait("10.0.0.1") == 0
+    assert found.wait("10.0.0.1", 401) == 0
 
 
 def test_a_network_of_ipv6_is_one_address(found: Refusals) -> None:
-    for number in range(WRONG_TOKENS):
-        found.add_wrong_token(f"2001:db8::{number:x}")
-    assert found.wait("2001:db8::ffff") > 0
-    assert found.wait("2001:db8:1::1") == 0
+    for number in range(REFUSED):
+        found.add(f"2001:db8::{number:x}", 401)
+    assert found.wait("2001:db8::ffff", 401) > 0
+    assert found.wait("2001:db8:1::1", 401) == 0
 
 
 def test_clients_of_ipv4_on_a_socket_of_both_are_told_apart(found: Refusals) -> None:
-    for _ in range(WRONG_TOKENS):
-        found.add_wrong_token("::ffff:10.0.0.1")
-    assert found.wait("::ffff:10.0.0.1") == found.wait("10.0.0.1") > 0
-    assert found.wait("::ffff:10.0.0.2") == 0
+    for _ in range(REFUSED):
+        found.add("::ffff:10.0.0.1", 401)
+    assert found.wait("::ffff:10.0.0.1", 401) == found.wait("10.0.0.1", 401) > 0
+    assert found.wait("::ffff:10.0.0.2", 401) == 0
 
 
 def test_the_memory_is_bounded(found: Refusals) -> None:
     for number in range(3 * ADDRESSES):
         address = f"address {number}"
-        found.add_wrong_token(address)
+        found.add(address, 401)
         found.remember(address, "alice")
         found.tell(401, address, "", "no")
-    assert len(found._wrong) <= ADDRESSES
+    assert len(found._refused) <= ADDRESSES
     assert len(found._used) <= ADDRESSES
     assert len(found._unsaid) <= ADDRESSES + 1
     assert found.knows(address, "alice")

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 
 from api import create_app
 from api.http import roles
+from api.http.refusals import REFUSED
 from scheduler.core.state.spec import Uri
 from scheduler.security.tokens import Role, new_token
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
@@ -45,14 +46,15 @@ def test_what_is_not_declared_needs_the_highest_role() -> None:
 
 
 def test_what_a_role_permits(client: FlaskClient) -> None:
-    for rule in rules(client):
+    for number, rule in enumerate(rules(client)):
         needed = roles.needed(rule.endpoint)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
             if method != "GET" and rule.endpoint not in roles.SIGNED_OUT:
                 assert needed is not None
                 assert needed > Role.READ, rule
             if needed is not None:
-                check(client, method, path_of(rule.rule), needed)
+                # From addresses of their own, since one with many refusals is slowed down.
+                check(client, method, path_of(rule.rule), needed, f"10.0.0.{number}")
 
 
 def path_of(rule: str) -> str:
@@ -60,9 +62,11 @@ def path_of(rule: str) -> str:
     return re.sub(r"<\w+>", "0", re.sub(r"<any\((\w+)[^>]*>", r"\1", rule))
 
 
-def check(client: FlaskClient, method: str, path: str, needed: Role) -> None:
+def check(client: FlaskClient, method: str, path: str, needed: Role, address: str = "127.0.0.1") -> None:
+    sender = {"REMOTE_ADDR": address}
     for role in Role:
-        answer = client.open(path, method=method, headers={"Authorization": f"token={role.word}-token"})
+        headers = {"Authorization": f"token={role.word}-token"}
+        answer = client.open(path, method=method, headers=headers, environ_base=sender)
         if role < needed:
             assert answer.status_code == 403, (method, path, role)
             words = f"This needs a token with the role {needed.word}: the token of {role.word}s has {role.word}."
@@ -138,3 +142,15 @@ def test_no_answer_to_a_reader_holds_a_secret(tmp_path: Path) -> None:
             secrets = (token, line.rpartition(":")[2], "bobs-plain-token", key, "a-wrong-token")
             assert not [secret for secret in secrets if secret in text], rule
     assert "a-wrong-token" not in str(gateway.noted)
+
+
+def test_who_asks_for_what_is_not_permitted_again_and_again_is_slowed_down(client: FlaskClient) -> None:
+    def ask(method: str, path: str, **sender: str) -> Any:
+        return client.open(path, method=method, headers={"Authorization": "token=read-token"}, environ_base=sender)
+
+    answers = [ask("PUT", "/v1/nodes/restart?node=*") for _ in range(REFUSED + 1)]
+    assert [answer.status_code for answer in answers] == [403] * REFUSED + [429]
+    assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
+    assert "This needs a token with the role operate" in document(answers[-1])["message"]
+    assert ask("GET", "/v1/plan").status_code == 200, "what is permitted is answered"
+    assert ask("PUT", "/v1/nodes/restart?node=*", REMOTE_ADDR="10.0.0.9").status_code == 403

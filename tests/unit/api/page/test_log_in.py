@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.http.refusals import WRONG_TOKENS
+from api.http.refusals import REFUSED
 from api.http.sessions import COOKIE, LONGEST_SECONDS, SESSIONS, Sessions
 from scheduler.core.commands.command import Interrupt
 from scheduler.security.tokens import Role, Token, new_token
@@ -48,7 +48,7 @@ def test_the_cookie_is_for_the_server_alone(browser: Browser) -> None:
 
 
 def test_a_wrong_token_is_refused_and_counted_as_in_the_api(browser: Browser) -> None:
-    for _ in range(WRONG_TOKENS):
+    for _ in range(REFUSED):
         answer = browser.log_in("a-wrong-token")
         assert answer.status_code == 401
         assert "The token is not valid." in words(answer)
