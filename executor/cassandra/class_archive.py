@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,11 +108,9 @@ def command(launch: NodeLaunch, files: jvm.Files, classes: Path, target: Path) -
 
 
 def _dump(words: list[str], directory: Path) -> str | None:
-    # The process ends with this one, even if that is killed.
-    wrapper = [sys.executable, "-I", exec_child.__file__, str(os.getpid()), "/bin/sh", "-c", _GIVE_WAY, "sh"]
     try:
         ended = subprocess.run(
-            [*wrapper, *words],
+            [*exec_child.wrapper(), "/bin/sh", "-c", _GIVE_WAY, "sh", *words],
             cwd=directory,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -14,6 +14,11 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
+def wrapper() -> list[str]:
+    """Return the words before a command that is to end with this process, even if that is killed."""
+    return [sys.executable, "-I", __file__, str(os.getpid())]
+
+
 def main(arguments: list[str]) -> None:
     """Replace this process by the command. Exits with a message if the parent has ended or the command cannot run."""
     parent, command = int(arguments[0]), arguments[1:]

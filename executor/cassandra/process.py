@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -160,11 +158,10 @@ class Cassandra:
 
 def _spawn(installation: Installation, output: Path) -> subprocess.Popen[bytes]:
     lock = installation.lock
-    wrapper = [sys.executable, "-I", exec_child.__file__, str(os.getpid())]
     try:
         with output.open("wb") as stream:
             process = subprocess.Popen(
-                [*wrapper, *installation.command],
+                [*exec_child.wrapper(), *installation.command],
                 cwd=installation.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,

@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -123,11 +122,9 @@ def command(launch: NodeLaunch, files: jvm.Files, kept: Sequence[str] = (), with
 
 
 def _run(words: Sequence[str], where: install.Surroundings) -> subprocess.CompletedProcess[str]:
-    # The process ends with this one, even if that is killed.
-    wrapper = [sys.executable, "-I", exec_child.__file__, str(os.getpid())]
     try:
         return subprocess.run(
-            [*wrapper, "/bin/sh", "-c", _GIVE_WAY, *words],
+            [*exec_child.wrapper(), "/bin/sh", "-c", _GIVE_WAY, *words],
             cwd=where.sandbox,
             env=dict(where.environ) or dict(os.environ),
             stdin=subprocess.DEVNULL,

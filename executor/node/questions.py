@@ -60,18 +60,15 @@ class Questions:
             node: None while Cassandra does not run.
         """
         if not self._free.acquire(blocking=False):
-            name = "" if node is None else node.name
             text = f"the executor answers {_AT_ONCE} questions already; ask again later"
-            self._agent.send(encode_message(Answer(question.id, name, task_id, {}, "failed", text)))
+            self._send(question, task_id, node, "failed", text)
             return
         arguments = (question, task_id, node)
         try:
             threading.Thread(target=self._run, args=arguments, name=f"question {question.subject}", daemon=True).start()
         except RuntimeError as error:  # the container has all threads that it may have; Cassandra must not end with it
             self._free.release()
-            name = "" if node is None else node.name
-            text = f"the executor cannot start a thread: {error}"
-            self._agent.send(encode_message(Answer(question.id, name, task_id, {}, "failed", text)))
+            self._send(question, task_id, node, "failed", f"the executor cannot start a thread: {error}")
 
     def _run(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
         try:
@@ -80,7 +77,6 @@ class Questions:
             self._free.release()
 
     def _answer(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
-        name = "" if node is None else node.name
         kind, problem, content = "", "", dict[str, Any]()
         try:
             content = dict(_answer(question, node))
@@ -92,7 +88,19 @@ class Questions:
             secrets = _secrets(question)
             _LOG.error("question %s failed: %s", question.subject, redact(secrets, traceback_of(error)))
             kind, problem = "failed", redact(secrets, f"{type(error).__name__}: {error}")
-        self._agent.send(encode_message(Answer(question.id, name, task_id, content, kind, problem)))
+        self._send(question, task_id, node, kind, problem, content)
+
+    def _send(
+        self,
+        question: Question,
+        task_id: str,
+        node: NodeFacts | None,
+        kind: str,
+        problem: str,
+        content: Mapping[str, Any] | None = None,
+    ) -> None:
+        name = "" if node is None else node.name
+        self._agent.send(encode_message(Answer(question.id, name, task_id, content or {}, kind, problem)))
 
 
 def _answer(question: Question, node: NodeFacts | None) -> Mapping[str, Any]:

@@ -27,7 +27,7 @@ from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch, Piece
 from executor.restore.source.chosen import plan_batches
 from executor.restore.source.stored import Repository, StoredBackup
-from executor.restore.views import Views, find_views, too_many, why_not
+from executor.restore.views import find_views, load_agent, too_many, why_not
 
 # The check's step for each kind of problem.
 VERSION, DIFFERENT, OBJECTS, SPACE = "version", "table", "objects", "space"
@@ -123,7 +123,7 @@ def _views(context: JobContext, backup: StoredBackup, selection: Selection) -> l
     if not views:
         return []
     try:
-        Views(context.node.jolokia, context.check).attach()
+        load_agent(context.node.jolokia)
     except NoAgentError as error:
         return [Problem(VIEWS, str(views[0]), why_not(error))]
     except JolokiaError as error:

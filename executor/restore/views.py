@@ -40,10 +40,6 @@ class Views:
     jolokia: Jolokia
     check: Callable[[], None]
 
-    def attach(self) -> None:
-        """Load our agent, which alone can empty and build a view."""
-        java_agent.attach(self.jolokia, _BEAN)
-
     def empty(self, view: TableName) -> None:
         """Remove this node's rows of a view."""
         bean = java_agent.attach(self.jolokia, _BEAN)
@@ -97,6 +93,11 @@ class Views:
     def _ask(self, operation: str, arguments: list[Any]) -> Any:
         bean = java_agent.attach(self.jolokia, _BEAN)
         return self.jolokia.execute(bean, operation, arguments, _ASK_SECONDS)
+
+
+def load_agent(jolokia: Jolokia) -> None:
+    """Load our agent, which alone can empty and build a view. Raises JolokiaError."""
+    java_agent.attach(jolokia, _BEAN)
 
 
 def find_views(session: Session, tables: Iterable[TableName]) -> list[TableName]:

@@ -29,7 +29,7 @@ from executor.restore.schema.selection import Selection
 from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
 from executor.restore.source.stored import StoredBackup
-from executor.restore.views import Views, find_views, too_many, why_not
+from executor.restore.views import find_views, load_agent, too_many, why_not
 
 # A result is stored in ZooKeeper: bytes of JSON for each list.
 _ROOM = 8_000
@@ -77,7 +77,7 @@ def restored_views(jolokia: Jolokia, session: Session, selection: Selection) -> 
     try:
         found = find_views(session, selection.targets.values())
         if found:
-            Views(jolokia, lambda: None).attach()
+            load_agent(jolokia)
     except CQL_ERRORS as error:
         raise JobError("views", words(error)) from error
     except JolokiaError as error:
