@@ -55,7 +55,8 @@ class Link:
 
 def brief(message: str) -> str:
     """Return a step's message without the words that its row has already: the step, its node and its mode."""
-    return _DOING.sub("", message, count=1) if _DOING.match(message) else message
+    begin = _DOING.match(message)
+    return message if begin is None else message[begin.end() :]
 
 
 def chain(plans: Mapping[str, Json], evaluations: Sequence[Json], wanted: str) -> list[Link]:

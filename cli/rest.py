@@ -238,9 +238,7 @@ def _one(
     connection: http.client.HTTPConnection, method: str, address: str, data: bytes | None, headers: Mapping[str, str]
 ) -> tuple[http.client.HTTPResponse, bytes]:
     try:
-        connection.request(method, address, body=data, headers=dict(headers))
-        response = connection.getresponse()
-        return response, response.read()
+        return _exchange(connection, method, address, data, headers)
     finally:
         connection.close()
 
@@ -249,12 +247,18 @@ def _keep(
     connection: http.client.HTTPConnection, address: str, headers: Mapping[str, str]
 ) -> tuple[http.client.HTTPResponse, bytes]:
     try:
-        connection.request("GET", address, headers=dict(headers))
-        response = connection.getresponse()
-        return response, response.read()
+        return _exchange(connection, "GET", address, None, headers)
     except (OSError, http.client.HTTPException):
         connection.close()  # else it waits for the rest of this answer, and refuses each later request
         raise
+
+
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, address: str, data: bytes | None, headers: Mapping[str, str]
+) -> tuple[http.client.HTTPResponse, bytes]:
+    connection.request(method, address, body=data, headers=dict(headers))
+    response = connection.getresponse()
+    return response, response.read()
 
 
 def _decode(response: http.client.HTTPResponse, content: bytes) -> Any:

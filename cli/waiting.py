@@ -19,6 +19,8 @@ PATIENCE_SECONDS = 120.0
 # Reasons of steps that only an operator's command ends.
 HELD = ("INTERRUPTED", "CANARY", "PAUSED", "PLAIN_CLIENTS", "UNCERTIFIED_CLIENTS", "REFUSED_CLIENTS")
 _ENDED = {"COMPLETE": ExitCode.DONE, "STOPPED": ExitCode.FAILED, "DIFFERENT": ExitCode.FAILED}
+# What ends the wait for a stop.
+_OF_STOP = {"COMPLETE": ExitCode.DONE, "STOPPED": ExitCode.DONE, "DIFFERENT": ExitCode.ENDED_IN_ERROR}
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,7 @@ def wait_for_stop(session: Session, kind: str, identifier: str | None, timeout: 
 
     def read() -> Reached:
         document = read_operation(session, kind, identifier)
-        reached = operation_state(document)
-        code = ExitCode.DONE if document["state"] in ("STOPPED", "COMPLETE") else None
-        return Reached(reached.lines, ExitCode.ENDED_IN_ERROR if document["state"] == "DIFFERENT" else code)
+        return Reached(operation_state(document).lines, _OF_STOP.get(document["state"]))
 
     return wait(session, read, timeout, f"op watch {kind}")
 

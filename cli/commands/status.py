@@ -56,11 +56,10 @@ def read_status(client: Client) -> dict[str, Any]:
     """Return what the API reports of the whole cluster: health, plans, active operations and nodes."""
     paths = ["/v1/framework", "/v1/health", NODES, "/v1/certificates", "/v1/garbage"]
     answers = client.get_all([*paths, *(f"/v1/plans/{name}" for name in PLANS)])
-    garbage = answers.pop(4)
-    certificates = answers.pop(3)
-    nodes = nodes_of(client, answers.pop(2))
-    framework, health = _all_or_failure(answers[:2])
-    plans = _read_plans(client, health["plans"], answers[2:])
+    framework, health, listed, certificates, garbage, *standing = answers
+    nodes = nodes_of(client, listed)
+    framework, health = _all_or_failure([framework, health])
+    plans = _read_plans(client, health["plans"], standing)
     active = [name for name, word in health["plans"].items() if name not in (*PLANS, _REMOVAL) and word != "COMPLETE"]
     # A restore whose result differs has ended, but an operator must know.
     kinds = list(dict.fromkeys([*active, *(["restore"] if "restore" in health["plans"] else [])]))
@@ -111,7 +110,7 @@ def status_table(document: Json) -> Table:
                 letters(node), node["name"], node.get("rack"), node.get("hostname"),
                 node.get("address"), node.get("load_bytes"), node.get("disk_free_bytes"), node.get("owns"),
                 node.get("version"), node.get("mode"), node.get("state"), node.get("failures"),
-                 node.get("host_id"), node.get("configuration"), jobs.get(node["name"]),
+                node.get("host_id"), node.get("configuration"), jobs.get(node["name"]),
                 why.get(node["name"]),
             )
             for node in sorted(nodes, key=_order)

@@ -92,7 +92,8 @@ def collect(client: Client, nodes: Sequence[str], every: bool, redact: bool) -> 
     others, failed = _read(client, more)
     for path in logs:  # one by one: the API reads few logs at a time, and refuses more
         found, unread = _read(client, [path])
-        others, failed = {**others, **found}, {**failed, **unread}
+        others |= found
+        failed |= unread
     documents = {path: without_secrets(item) for path, item in {**documents, **others}.items()}
     errors = without_secrets({**errors, **failed})
     redaction = Redaction()
