@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from scheduler.core.state.backup_place import place_of
@@ -15,20 +15,27 @@ _ENDED = (OperationState.COMPLETE, OperationState.DIFFERENT, OperationState.STOP
 _UPLOAD = "Upload."
 
 
-def with_history(listed: Json, state: ClusterState, request: Json) -> Json:
-    """Return a backup of a location's list with `new_bytes` and `verified`; both are None where nothing is known.
+def with_history(listed: Iterable[Json], state: ClusterState, request: Json) -> list[Json]:
+    """Return the backups of a location's list with `new_bytes` and `verified`, None where nothing is known.
 
     Args:
-        listed: The backup, as a node lists it.
+        listed: The backups, as a node lists them.
         state: The cluster, for the ended operations that it keeps.
         request: The checked request with the location.
     """
-    name, place = listed.get("backup_name"), place_of(request)
-    found = [
+    place = place_of(request)
+    ended = sorted(state.history.values(), key=lambda item: item.operation.started_at)
+    there = [
         record
-        for record in sorted(state.history.values(), key=lambda item: item.operation.started_at)
-        if record.operation.request.get("backup_name") == name and place_of(record.operation.request) == place
+        for record in ended
+        if "backup_name" in record.operation.request and place_of(record.operation.request) == place
     ]
+    return [{**item, **_known(item.get("backup_name"), there)} for item in listed]
+
+
+def _known(name: Any, there: Iterable[HistoryRecord]) -> Json:
+    """Return what the ended operations of one place, the oldest first, tell of a backup."""
+    found = [record for record in there if record.operation.request["backup_name"] == name]
     # A name can have been used before: the newest operations tell of this backup.
     backups = [item for item in found if item.operation.kind == "backup"]
     began = backups[-1].operation.started_at if backups else 0.0
@@ -42,7 +49,7 @@ def with_history(listed: Json, state: ClusterState, request: Json) -> Json:
     if checks:
         assert checks[-1].finished_at is not None
         verified = {"state": checks[-1].state.value, "at": stamp(checks[-1].finished_at)}
-    return {**listed, "new_bytes": _sent(backups[-1]) if backups else None, "verified": verified}
+    return {"new_bytes": _sent(backups[-1]) if backups else None, "verified": verified}
 
 
 def _sent(record: HistoryRecord) -> int | None:

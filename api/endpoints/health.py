@@ -8,15 +8,12 @@ from http import HTTPStatus
 from flask import Response, jsonify
 
 from api.documents import certificates, cluster
+from api.documents.warnings import cluster_warnings
 from api.http.access import access, answer, snapshot
 from api.http.arguments import query
 from api.openapi.json_schema import OBJECT, STRING, STRINGS, object_of, ref
 from api.openapi.operation import Answer
 from api.openapi.routes import Routes
-from api.sentences import sentence
-from scheduler.core.nodes.clocks import wrong_clocks
-from scheduler.core.nodes.missing_keys import missing_key_warnings
-from scheduler.core.plans.cautions import cautions
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.metrics import CONTENT_TYPE
 
@@ -44,10 +41,7 @@ def health() -> Response:
         "warnings": [
             *filter(None, [found.problem]),
             *access().warnings(),
-            *cautions(found.state, found.state.target.spec),
-            *missing_key_warnings(found.state),
-            *certificates.warnings(found),
-            *map(sentence, wrong_clocks(found.state).values()),
+            *cluster_warnings(found.state, certificates.warnings(found)),
         ],
     }
     if found.problem:

@@ -193,7 +193,7 @@ def list_names() -> Response:
         location = _location()
         found, state = ask_storage("backups", location), snapshot().state
         with of_a_node():
-            listed = [with_history(_listed(item), state, location.request) for item in found["backups"]]
+            listed = with_history(map(_listed, found["backups"]), state, location.request)
         return jsonify({**found, "backups": listed})
     except QuestionRefused:
         return jsonify(backups=[])

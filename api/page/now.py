@@ -7,15 +7,13 @@ from dataclasses import dataclass
 
 from api.documents import curves, operations
 from api.documents.certificates import Json, authority_warnings, certificates
+from api.documents.warnings import cluster_warnings
 from api.page.commands import Button, button
 from api.page.formats import brief, percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
 from scheduler.core.configuration.standing_plans import RECOVERY
-from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
-from scheduler.core.nodes.missing_keys import missing_key_warnings
-from scheduler.core.plans.cautions import cautions
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.state.operation import OperationRecord, OperationState, stamp
 from scheduler.core.state.operation_kinds import KINDS
@@ -126,9 +124,7 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     made += _different(found)
     state = found.state
-    ends = authority_warnings(found)
-    told = (*cautions(state, state.target.spec), *missing_key_warnings(state), *ends, *wrong_clocks(state).values())
-    words = [*state.configuration_errors, *warned, *told]
+    words = [*state.configuration_errors, *warned, *cluster_warnings(state, authority_warnings(found))]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
     for node in certified:
         if node["state"] in _ENDING:

@@ -1,0 +1,21 @@
+"""What is wrong with the cluster although no plan says so, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from api.sentences import sentence
+from scheduler.core.nodes.clocks import wrong_clocks
+from scheduler.core.nodes.missing_keys import missing_key_warnings
+from scheduler.core.plans.cautions import cautions
+from scheduler.core.state.cluster import ClusterState
+
+
+def cluster_warnings(state: ClusterState, of_certificates: Sequence[str]) -> list[str]:
+    """Return the warnings about a cluster, with those about certificates that the caller has chosen in their place."""
+    return [
+        *cautions(state, state.target.spec),
+        *missing_key_warnings(state),
+        *of_certificates,
+        *map(sentence, wrong_clocks(state).values()),
+    ]
