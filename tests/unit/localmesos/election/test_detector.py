@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import threading
 
 import pytest
 
 from localmesos.election.detector import ZooKeeperDetector
+from tests.silent_server import expect_another_attempt, silent_server
 
 
 def test_a_server_that_takes_a_connection_and_never_answers_is_tried_again() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(9.0)
-        detector = ZooKeeperDetector(f"zk://127.0.0.1:{server.getsockname()[1]}/mesos")
+    with silent_server() as (server, address):
+        detector = ZooKeeperDetector(f"zk://{address}/mesos")
 
         def search() -> None:
             with pytest.raises(OSError, match="ZooKeeper"):
@@ -23,10 +22,6 @@ def test_a_server_that_takes_a_connection_and_never_answers_is_tried_again() -> 
         searching = threading.Thread(target=search)
         searching.start()
         try:
-            with server.accept()[0]:
-                try:
-                    server.accept()[0].close()
-                except TimeoutError:
-                    pytest.fail("it waits for the first server as long as the session lives")
+            expect_another_attempt(server)
         finally:
             searching.join()
