@@ -11,7 +11,7 @@ from pathlib import Path
 from executor.cassandra import exec_child, exit_cause, native_transport, volume
 from executor.cassandra.install import LOG, Installation, LaunchError
 from executor.figures import Figures
-from executor.jmx import logins
+from executor.jmx import echoes, logins
 from executor.jmx.encryption import plain_clients
 from executor.jmx.figures import Gatherer
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia, JolokiaError
@@ -39,6 +39,7 @@ class Cassandra:
         self._native_port = installation.native_port
         self._secret = installation.secret
         self._watch = logins.Watch(installation.options)
+        self._echoes = echoes.Watch()
         self._counts_plain_clients = installation.counts_plain_clients
         self._counts_uncertified_clients = installation.counts_uncertified_clients
         self._gatherer = Gatherer(self.jolokia, self._address, self._volume)
@@ -67,6 +68,7 @@ class Cassandra:
             serving = self._serves and native_transport.answers(self._address, self._native_port, timeout / 2)
             return replace(status, native_transport_running=serving)
         self._forget_secret()
+        self._ask_again(status)
         try:
             status = self._with_plain_clients(self._with_replication(status, timeout), timeout)
             status = self._with_uncertified_clients(self._with_clients(status))
@@ -79,6 +81,16 @@ class Cassandra:
     def figures(self) -> Figures | None:
         """Return Cassandra's figures, at most ten seconds old; None if it does not report them."""
         return self._gatherer.gather()
+
+    def _ask_again(self, status: NodeStatus) -> None:
+        """Have Cassandra ask the peers again that only one lost question keeps down in its view."""
+        try:
+            asked = self._echoes.retry(self.jolokia, status.unreachable)
+        except JolokiaError as error:
+            _LOG.warning("Cassandra cannot be told to ask again whether its peers are up: %s", error)
+            return
+        if asked:
+            _LOG.warning("%s did not answer whether it is up; Cassandra asks again", ", ".join(asked))
 
     def _with_replication(self, status: NodeStatus, timeout: float) -> NodeStatus:
         """Return the status with the keyspaces' replication, which is read once for each schema version."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from executor.figures import Figures
+from executor.jmx.java_agent import attach
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from tests.feature import executor_agent
 from tests.feature.executor_agent import Node, running_node
@@ -114,6 +115,10 @@ def test_life_of_a_node(node: Node) -> None:
     _only_what_the_executor_calls(node)
     assert _open_to_others(node.agent.sandbox()) == []
     assert not (node.agent.sandbox() / "conf" / "jolokia.properties").exists(), "the password is in no file"
+
+    # Nothing is asked of peers that it never heard of; Cassandra has the map that our MBean looks into.
+    jolokia = node.jolokia()
+    assert jolokia.execute(attach(jolokia, "Echoes"), "forget", [["127.0.2.99"]], 5) == []
 
     reply = node.query("q1")
     assert (reply.id, reply.node, reply.task_id) == ("q1", "node-0", "t1")

@@ -23,6 +23,7 @@ public final class Agent {
         register("Views", Views.bean());
         register("TableWrites", TableWrites.bean());
         register("Logins", Logins.bean());
+        register("Echoes", Echoes.bean());
     }
 
     private static synchronized void register(String type, Object bean) throws Exception {
