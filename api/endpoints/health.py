@@ -41,7 +41,7 @@ def health() -> Response:
         "warnings": [
             *filter(None, [found.problem]),
             *access().warnings(),
-            *cluster_warnings(found.state, certificates.warnings(found)),
+            *cluster_warnings(found, certificates.warnings(found)),
         ],
     }
     if found.problem:

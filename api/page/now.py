@@ -124,7 +124,7 @@ def attention(found: Snapshot, warned: Sequence[str], certified: Sequence[Json])
     made = [item for name, plan in found.plans.items() for item in _of_plan(found, name, plan)]
     made += _different(found)
     state = found.state
-    words = [*state.configuration_errors, *warned, *cluster_warnings(state, authority_warnings(found))]
+    words = [*state.configuration_errors, *warned, *cluster_warnings(found, authority_warnings(found))]
     made += [Item(Mark("warn", "warning"), "Warning", sentence(text, _ENDS)) for text in words]
     for node in certified:
         if node["state"] in _ENDING:

@@ -20,7 +20,7 @@ LOST, DROPPED and GONE are not final: a later update of the task overrides them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from executor.figures import is_sound as is_sound_figures
@@ -267,11 +267,14 @@ def _is_from(update: TaskUpdate, node: NodeRecord) -> bool:
 def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: float) -> Sighting:
     """Return the sighting of a status; without figures of its own it keeps those of the same task."""
     figures, status = status.figures, replace(status, figures=None)
+    same = before if before is not None and before.task_id == task_id else None
+    known: Mapping[str, float] = {} if same is None else same.blind_since
+    blind = {address: known.get(address, now) for address in status.unreachable}
     if figures is not None and is_sound_figures(figures):
-        return Sighting(task_id, status, now, figures, now, 0.0 if before is None else before.clock_offset)
-    if before is None or before.task_id != task_id:
-        return Sighting(task_id, status, now)
-    return replace(before, status=status, at=now)
+        return Sighting(task_id, status, now, figures, now, 0.0 if before is None else before.clock_offset, blind)
+    if same is None:
+        return Sighting(task_id, status, now, blind_since=blind)
+    return replace(same, status=status, at=now, blind_since=blind)
 
 
 def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:

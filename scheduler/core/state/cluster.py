@@ -73,7 +73,8 @@ class Sighting:
     """The last status that a node's executor sent: kept in memory only, queried again after a restart.
 
     `figures` are the last that came with a reply, at `figures_at`. `clock_offset` is by how many seconds the clock of
-    the node's agent is ahead of the scheduler's for certain, negative if it is behind.
+    the node's agent is ahead of the scheduler's for certain, negative if it is behind. `blind_since` has, by address,
+    the peers that the node takes as down, and when this task first said so.
     """
 
     task_id: str
@@ -82,6 +83,7 @@ class Sighting:
     figures: Figures | None = None
     figures_at: float = 0.0
     clock_offset: float = 0.0
+    blind_since: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
