@@ -6,7 +6,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,8 @@ settings.register_profile("fixed", settings.get_profile("timeless"), derandomize
 settings.register_profile("random", settings.get_profile("timeless"), print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 
+_FAILED = pytest.StashKey[str]()
+
 # Threads of libraries that live as long as the process by design.
 _LIVES_ON = ("ThreadPoolExecutor", "asyncio_", "pymesos")
 
@@ -32,6 +34,22 @@ def pytest_collection_finish() -> None:
     """Leave what thousands of collected tests consist of out of each garbage collection: it stays to the end."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note the first test that failed among those that need one another in their order."""
+    report = yield
+    if report.failed and item.parent is not None and item.get_closest_marker("in_order") is not None:
+        item.parent.stash.setdefault(_FAILED, item.name)
+    return report
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs an earlier one which failed: it would fail for that, after minutes."""
+    failed = None if item.parent is None else item.parent.stash.get(_FAILED, None)
+    if failed is not None and item.get_closest_marker("in_order") is not None:
+        pytest.skip(f"needs {failed}, which failed")
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,6 @@ from tests.cluster.traffic import Request, traffic
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import NotInTimeError, wait_for
 
-# The tests need one another, in their order.
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(1200), pytest.mark.xdist_group("encryption")]
 
 NAME = "SECURITY_TRANSPORT_ENCRYPTION"
@@ -178,6 +177,7 @@ def phase_of(world: World, name: str) -> str:
     return next((phase["status"] for phase in phases if phase["name"] == name), "")
 
 
+@pytest.mark.in_order
 def test_the_way_to_required(secure: World) -> None:
     code, answer = secure.put("/v1/config", {NAME: "required"})
     assert (code, "first" in answer["message"]) == (409, True), answer
@@ -203,6 +203,7 @@ def test_the_way_to_required(secure: World) -> None:
         assert code == 409, answer
 
 
+@pytest.mark.in_order
 def test_maintenance_works_when_tls_is_required(secure: World) -> None:
     secure.run("repair", {"nodes": ["*"], "key_spaces": ["t"]})
     secure.run("backup", {"backup_name": "tls", "external_location": secure.location, "key_spaces": ["t"]})
@@ -214,6 +215,7 @@ def test_maintenance_works_when_tls_is_required(secure: World) -> None:
         assert {row.id for row in cql.execute("SELECT id FROM t.rows")} == before
 
 
+@pytest.mark.in_order
 def test_certificates_are_renewed_without_a_restart(secure: World) -> None:
     before, tasks = shown(secure), secure.task_ids()
     with busy(secure, tls=True):
@@ -229,6 +231,7 @@ def test_certificates_are_renewed_without_a_restart(secure: World) -> None:
     assert secure.task_ids() == tasks
 
 
+@pytest.mark.in_order
 def test_the_authority_is_rotated_without_a_restart(secure: World) -> None:
     before, tasks = secure.read("/v1/certificates"), secure.task_ids()
     code, answer = secure.put("/v1/certificates/rotate")
