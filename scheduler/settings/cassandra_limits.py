@@ -111,9 +111,9 @@ MINUS_ONE = frozenset(_MINUS_ONE.split())
 
 # `DatabaseDescriptor` accepts 0 for these, and the start fails later, or the node serves no client. Found by starts.
 _NOT_ZERO = """
-    concurrent_index_builders concurrent_materialized_view_writes hints_flush_period
-    internode_application_receive_queue_capacity max_hints_delivery_threads native_transport_max_frame_size
-    native_transport_max_requests_per_second native_transport_max_threads
+    concurrent_index_builders concurrent_materialized_view_writes denylist_refresh hints_flush_period
+    index_summary_resize_interval internode_application_receive_queue_capacity max_hints_delivery_threads
+    native_transport_max_frame_size native_transport_max_requests_per_second native_transport_max_threads
 """
 
 # Inclusive; for a key with a unit in its smallest one.

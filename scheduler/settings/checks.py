@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,12 @@ _PORTS = (
 # The first must be less than the second, or at most equal to it.
 _BELOW = (("CASSANDRA_HEAP_SIZE_MB", "CASSANDRA_MEMORY_MB"), ("CASSANDRA_HEAP_NEW_MB", "CASSANDRA_HEAP_SIZE_MB"))
 _AT_MOST = (("SEED_NODES", "NODES"),)
+# Caches of Cassandra, with the key that makes it use them and the setting that writes this key.
+_USER_CACHES = (
+    ("roles", "authenticator", "SECURITY_AUTHENTICATION"),
+    ("credentials", "authenticator", "SECURITY_AUTHENTICATION"),
+    ("permissions", "authorizer", "SECURITY_AUTHORIZATION"),
+)
 
 
 def read_options(given: Mapping[str, str], reading: Reading) -> None:
@@ -86,6 +93,37 @@ def conflicts(reading: Reading) -> Iterator[str]:
     warn, fail = reading.options.get("tombstone_warn_threshold"), reading.options.get("tombstone_failure_threshold")
     if warn is not None and fail is not None and warn > fail:
         yield f"tombstone_warn_threshold must be at most tombstone_failure_threshold, which is {fail}, not {warn}."
+    yield from _cache_conflicts(reading)
+
+
+def _cache_conflicts(reading: Reading) -> Iterator[str]:
+    """Yield the values of caches with which no node starts; without users Cassandra accepts them."""
+    for cache, key, setting in _USER_CACHES:
+        name = _class_name(reading.options.get(key))
+        if name and not name.startswith("AllowAll"):
+            cause = f"while {key} is {shown(name)}"
+        elif switch(str(reading.values.get(setting, ""))) == "on":
+            cause = f"with {setting}=on"
+        else:
+            continue
+        if _is_zero(reading.options.get(f"{cache}_validity")):  # it switches the cache off
+            continue
+        if _is_zero(reading.options.get(f"{cache}_update_interval")):
+            yield f"{cache}_update_interval must be at least 1ms {cause}: no node would start."
+        entries = reading.options.get(f"{cache}_cache_max_entries")
+        if isinstance(entries, int) and entries < 0:
+            yield f"{cache}_cache_max_entries must be at least 0 {cause}, not {entries}: no node would start."
+
+
+def _class_name(value: Any) -> str:
+    """Return the short name of a class: of a text, of a mapping with class_name, or of a list with one."""
+    found = value[0] if isinstance(value, list) and value else value
+    name = found.get("class_name") if isinstance(found, Mapping) else found
+    return str(name or "").rpartition(".")[2]
+
+
+def _is_zero(duration: Any) -> bool:
+    return isinstance(duration, str) and duration.rstrip(string.ascii_letters).strip("0") == ""
 
 
 def login_conflicts(reading: Reading) -> Iterator[str]:
@@ -101,7 +139,7 @@ def login_conflicts(reading: Reading) -> Iterator[str]:
         ("SECURITY_AUTHENTICATION", "authenticator", authentication, "PasswordAuthenticator"),
         ("SECURITY_AUTHORIZATION", "authorizer", authorization, "CassandraAuthorizer"),
     ):
-        found = str(reading.options.get(key) or "").rpartition(".")[2]
+        found = _class_name(reading.options.get(key))
         if value == "on" and found not in ("", own) and not found.startswith("AllowAll"):
             yield f"{name} must be off for {key} {shown(found)}: the service manages {own} alone."
 

@@ -40,6 +40,8 @@ def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NodeJobs]:
 
 
 UNIFIED = "UnifiedCompactionStrategy"
+USERS = {"authenticator": "PasswordAuthenticator", "authorizer": "CassandraAuthorizer"}
+CIDR, NO_REFRESH = "CassandraCIDRAuthorizer", {"cidr_groups_cache_refresh_interval": "0"}
 OFF_HEAP = {"memtable_allocation_type": "offheap_objects"}
 
 
@@ -65,10 +67,17 @@ def session(jobs: NodeJobs) -> Iterator[Session]:
         ({"options": {"default_compaction": {"class_name": UNIFIED, "parameters": {"scaling_parameters": "Q"}}}}, "Q"),
         ({"options": {"audit_logging_options": {"enabled": True, "logger": [{"class_name": "NoLog"}]}}}, "NoLog"),
         ({"options": {"audit_logging_options": {"enabled": True, "roll_cycle": "NEVER"}}}, "RollCycles.NEVER"),
+        ({"options": {"audit_logging_options": {"enabled": True, "max_log_size": -1}}}, "must be at least 1"),
         ({"options": {"audit_logging_options": {"enabled": True}, "row_cache_size": "16MiB"}}, ""),
         ({"options": {"row_cache_class_name": "NoCache", "row_cache_size": "16MiB"}}, "NoCache"),
         ({"options": {"crypto_provider": [{"class_name": "NoProvider"}]}}, "NoProvider"),
         ({"options": {"authenticator": "NoAuthenticator"}}, "Unable to find class NoAuthenticator"),
+        ({"options": USERS | {"roles_update_interval": "0ms"}}, "the caches of users: duration must be positive"),
+        ({"options": USERS | {"cidr_authorizer": {"class_name": CIDR, "parameters": NO_REFRESH}}}, "refresh_interval"),
+        ({"options": USERS}, ""),
+        ({"options": {"index_summary_resize_interval": "0m"}}, "the summaries of indexes"),
+        ({"options": {"denylist_refresh": "0s"}}, "reads and writes: duration must be positive"),
+        ({"options": {"startup_checks": {"check_filesystem_ownership": {"enabled": True}}}}, "FS ownership"),
         ({"options": {"max_mutation_size": "1KiB"}}, "Rejected an oversized mutation"),
         ({"options": OFF_HEAP | {"memtable_offheap_space": "0MiB"}}, "waits without end at the system tables"),
         ({"options": {"periodic_commitlog_sync_lag_block": "0ms"}}, ""),
@@ -77,6 +86,7 @@ def session(jobs: NodeJobs) -> Iterator[Session]:
         ({"options": {"native_transport_max_requests_per_second": -1}}, "permits/second must be positive"),
         ({"jvm_options": ("-XX:NoSuchOption=1",)}, "Unrecognized VM option 'NoSuchOption=1'"),
         ({"jvm_options": ("-Dcom.sun.management.jmxremote.port=1", "-Xms64G", "-XX:+AlwaysPreTouch")}, ""),
+        ({"jvm_options": ("-Dcassandra.size_recorder_interval=x",)}, "size_recorder_interval must be a number"),
         ({"jvm_options": ("-Xmx1Q",)}, "Invalid maximum heap size: -Xmx1Q"),
     ],
     ids=str,

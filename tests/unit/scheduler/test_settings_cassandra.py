@@ -76,6 +76,8 @@ def test_every_option_gives_a_value_that_its_key_takes(option: Any) -> None:
         ("phi_convict_threshold", 16.5, "must be at most 16"),
         ("concurrent_reads", -5, "must be at least 2"),
         ("concurrent_reads", 2, None),
+        ("index_summary_resize_interval", "0m", "must be at least 1m"),
+        ("denylist_refresh", "0h", "must be at least 1s"),
         ("concurrent_reads", 99999999999, "must be at most 2147483647"),
         ("native_transport_max_concurrent_connections", 99999999999, None),
         ("snapshot_links_per_second", -1, "must be at least 0"),

@@ -1,15 +1,19 @@
 package mesos.cassandra;
 
+import java.lang.reflect.Constructor;
 import java.lang.reflect.InvocationTargetException;
 import java.util.ArrayList;
 import java.util.List;
 import net.openhft.chronicle.queue.RollCycles;
 import org.apache.cassandra.audit.AuditLogOptions;
+import org.apache.cassandra.config.CassandraRelevantProperties;
 import org.apache.cassandra.config.DatabaseDescriptor;
 import org.apache.cassandra.config.ParameterizedClass;
+import org.apache.cassandra.exceptions.StartupException;
 import org.apache.cassandra.schema.CompactionParams;
 import org.apache.cassandra.schema.CompressionParams;
 import org.apache.cassandra.schema.MemtableParams;
+import org.apache.cassandra.service.FileSystemOwnershipCheck;
 import org.apache.cassandra.utils.FBUtilities;
 
 /**
@@ -25,6 +29,7 @@ public final class ConfigCheck {
     private static final String START = "start";
     private static final int REFUSED = 3;
     private static final int NOT_KNOWN = 4;
+    private static final String NO_OWNER_FILE = "no file found in tree";
 
     private ConfigCheck() {}
 
@@ -41,6 +46,7 @@ public final class ConfigCheck {
     }
 
     private static void load() throws Exception {
+        numbers();
         DatabaseDescriptor.daemonInitialization();
         // A start reads these later: with its commit log, its first table, its hints, its caches and its audit log.
         MemtableParams.get(null);
@@ -51,6 +57,21 @@ public final class ConfigCheck {
             FBUtilities.classForName(DatabaseDescriptor.getRowCacheClassName(), "row cache");
         DatabaseDescriptor.applyCryptoProvider();
         auditLog(DatabaseDescriptor.getAuditLoggingOptions());
+        networks();
+        owner();
+    }
+
+    /** Checks Cassandra's properties that are numbers: a start reads each when it first needs it, and ends with a text. */
+    private static void numbers() {
+        for (CassandraRelevantProperties property : CassandraRelevantProperties.values()) {
+            String value = System.getProperty(property.getKey());
+            String usual = property.getDefaultValue();
+            if (value == null || usual == null || !usual.matches("-?[0-9]+"))
+                continue;
+            // Some are sizes.
+            if (!value.matches("[-+]?[0-9][0-9a-fA-Fx.]*( *[kKMGT]i?B?)?"))
+                throw new IllegalArgumentException("-D" + property.getKey() + " must be a number, but was " + value);
+        }
     }
 
     private static int report(Throwable error) {
@@ -77,6 +98,37 @@ public final class ConfigCheck {
         String prefix = name.contains(".") ? "" : AuditLogOptions.class.getPackageName() + ".";
         FBUtilities.classForName(prefix + name, "audit logger");
         RollCycles.valueOf(options.roll_cycle);
+        atLeast(1, options.max_queue_weight, "audit_logging_options.max_queue_weight");
+        atLeast(1, options.max_log_size, "audit_logging_options.max_log_size");
+    }
+
+    /** Checks the caches of networks, which exist from the authorizer's set-up on. */
+    private static void networks() {
+        if (!DatabaseDescriptor.getCIDRAuthorizer().requireAuthorization())
+            return;
+        String parameters = "cidr_authorizer.parameters.";
+        atLeast(1, DatabaseDescriptor.getCidrGroupsCacheRefreshInterval(),
+            parameters + "cidr_groups_cache_refresh_interval");
+        atLeast(0, DatabaseDescriptor.getIpCacheMaxSize(), parameters + "ip_cache_max_size");
+    }
+
+    private static void atLeast(long least, long value, String name) {
+        if (value < least)
+            throw new IllegalArgumentException(name + " must be at least " + least + ", but was " + value);
+    }
+
+    /** Runs Cassandra's check of the file systems' owner, whose files lie above the directories of a node. */
+    private static void owner() throws Exception {
+        Constructor<FileSystemOwnershipCheck> made = FileSystemOwnershipCheck.class.getDeclaredConstructor();
+        made.setAccessible(true);
+        try {
+            made.newInstance().execute(DatabaseDescriptor.getStartupChecksOptions());
+        } catch (StartupException error) {
+            // Its file can also lie in the node's own directories, which are not those of this program.
+            if (error.getMessage().contains(NO_OWNER_FILE))
+                throw new StartTrial.Undecided(error.getMessage(), null);
+            throw error;
+        }
     }
 
     /** Returns the messages of an exception and its causes, each once; one that another message quotes is left out. */

@@ -8,6 +8,7 @@ import java.lang.reflect.Method;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.apache.cassandra.auth.AuthCacheService;
 import org.apache.cassandra.auth.AuthKeyspace;
 import org.apache.cassandra.batchlog.BatchlogManager;
 import org.apache.cassandra.config.DatabaseDescriptor;
@@ -26,6 +27,7 @@ import org.apache.cassandra.schema.SystemDistributedKeyspace;
 import org.apache.cassandra.service.ActiveRepairService;
 import org.apache.cassandra.service.CacheService;
 import org.apache.cassandra.service.NativeTransportService;
+import org.apache.cassandra.service.StorageProxy;
 import org.apache.cassandra.service.StorageService;
 import org.apache.cassandra.streaming.StreamManager;
 import org.apache.cassandra.tracing.TraceKeyspace;
@@ -64,6 +66,8 @@ final class StartTrial {
     private static final int SAMPLES = 20;
     // A wait for the disk ends, if late.
     private static final List<String> DISK = List.of("org.apache.cassandra.db.commitlog", "java.nio", "sun.nio");
+    // Cassandra's own start names it as a text, too.
+    private static final String SUMMARIES = "org.apache.cassandra.io.sstable.indexsummary.IndexSummaryManager";
     private static final String CASSANDRA = "org.apache.cassandra.";
     private static final String TOOLS_FOR_WAITING = "org.apache.cassandra.utils.concurrent.";
 
@@ -109,6 +113,12 @@ final class StartTrial {
 
     private void services() throws Exception {
         step("the caches", () -> CacheService.instance);
+        step("the summaries of indexes", () -> Class.forName(SUMMARIES));
+        step("reads and writes", () -> StorageProxy.instance);
+        step("the caches of users", () -> {
+            AuthCacheService.initializeAndRegisterCaches();
+            return null;
+        });
         step("repair and streams", () -> {
             ActiveRepairService.instance().start();
             StreamManager.instance.start();

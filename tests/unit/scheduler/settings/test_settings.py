@@ -292,10 +292,28 @@ def test_each_rule(name: str, value: str, sentence: str | None) -> None:
             {"CASSANDRA_TOMBSTONE_WARN_THRESHOLD": "9", "CASSANDRA_TOMBSTONE_FAILURE_THRESHOLD": "8"},
             "tombstone_warn_threshold must be at most tombstone_failure_threshold, which is 8, not 9.",
         ),
+        (
+            {"CASSANDRA_AUTHENTICATOR": "PasswordAuthenticator", "CASSANDRA_ROLES_UPDATE_INTERVAL_IN_MS": "0"},
+            "roles_update_interval must be at least 1ms while authenticator is 'PasswordAuthenticator': no node would "
+            "start.",
+        ),
+        (
+            {"CASSANDRA_YAML": "{authenticator: {class_name: a.B}, credentials_cache_max_entries: -5}"},
+            "credentials_cache_max_entries must be at least 0 while authenticator is 'B', not -5: no node would start.",
+        ),
     ],
 )
 def test_settings_that_do_not_fit_together(environ: dict[str, str], sentence: str) -> None:
     assert problems(environ) == (sentence,)
+
+
+def test_caches_of_users_without_users_and_switched_off() -> None:
+    settings(CASSANDRA_ROLES_UPDATE_INTERVAL_IN_MS="0", CASSANDRA_YAML="permissions_cache_max_entries: -1")
+    settings(
+        CASSANDRA_AUTHENTICATOR="PasswordAuthenticator",
+        CASSANDRA_ROLES_UPDATE_INTERVAL_IN_MS="0",
+        CASSANDRA_YAML="roles_validity: 0s",
+    )
 
 
 def test_variables_of_the_command_line_are_no_settings() -> None:
