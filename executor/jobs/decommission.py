@@ -1,6 +1,7 @@
 """The job `decommission`: this node streams its ranges to the others and leaves the ring.
 
-Cassandra has no call to undo it. A node that is restarted before it has left is a member as before.
+Cassandra has no call to undo it. A node that is restarted before it has left is a member as before. Cassandra still
+knows which ranges it had streamed, and a later decommission would leave them out. It would lose what was written since.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from executor.jmx import java_agent
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jmx.replication import UNIMPORTANT
 from executor.jobs import schema
@@ -19,7 +21,8 @@ from executor.protocol import JobProgress
 _MODE = Attribute(STORAGE_SERVICE, "OperationMode")
 _HOST_ID = Attribute(STORAGE_SERVICE, "LocalHostId")
 _MEMBERS = Attribute(STORAGE_SERVICE, "EndpointToHostId")
-_LEFT = "DECOMMISSIONED"
+_LEAVING, _LEFT, _FAILED, _UNKNOWN = "LEAVING", "DECOMMISSIONED", "DECOMMISSION_FAILED", "UNKNOWN"
+_POLL_SECONDS = 1.0
 _SECONDS = 15.0
 
 
@@ -33,13 +36,36 @@ def decommission(context: JobContext) -> Mapping[str, Any]:
             _check_replicas(jolokia)
     except JolokiaError as error:
         raise JobError("check", str(error)) from error
+    _start_anew(jolokia)
     leave = partial(jolokia.execute, STORAGE_SERVICE, "decommission(boolean)", [True], LONGEST_SECONDS)
     try:
         call_watched(leave, partial(_watch, context))
     except JolokiaError as error:
         if _mode(jolokia) != _LEFT:
             raise JobError("leave", f"{error}; restart the node to make it a member as before") from error
+    _wait_left(context)
     return {"host_id": host_id}
+
+
+def _wait_left(context: JobContext) -> None:
+    """Wait while an earlier call still streams: Cassandra ends the next one at once. Raises JobError unless it left."""
+    while (mode := _mode(context.node.jolokia)) in (_LEAVING, _UNKNOWN):
+        _watch(context)
+        context.wait(_POLL_SECONDS)
+    if mode != _LEFT:
+        text = f"Cassandra ended the decommission in mode {mode}; restart the node to make it a member as before"
+        raise JobError("leave", text)
+
+
+def _start_anew(jolokia: Jolokia) -> None:
+    """Have Cassandra forget the ranges that a stopped decommission has streamed. Raises JobError."""
+    if _mode(jolokia) == _FAILED:  # the others still send it a copy of each write
+        return
+    try:
+        jolokia.execute(java_agent.attach(jolokia, "Departure"), "forget", [], _SECONDS)
+    except JolokiaError as error:
+        text = f"Cassandra could not forget what an earlier decommission has streamed, and would leave it out: {error}"
+        raise JobError("leave", text) from error
 
 
 def _check_replicas(jolokia: Jolokia) -> None:
@@ -80,4 +106,4 @@ def _mode(jolokia: Jolokia) -> str:
     try:
         return str(jolokia.read([_MODE], _SECONDS).get(_MODE))
     except JolokiaError:
-        return "UNKNOWN"
+        return _UNKNOWN

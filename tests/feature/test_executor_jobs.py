@@ -267,6 +267,12 @@ def test_a_failure_of_cassandras_is_told_in_its_words(jobs: NodeJobs, session: S
     session.execute("DROP KEYSPACE broken")
 
 
+def test_a_node_that_leaves_forgets_first_what_it_has_streamed_before(jobs: NodeJobs) -> None:
+    state, result = jobs.run("decommission", force=True)
+    assert (state, result.hopeless) == ("TASK_FAILED", False)
+    assert "no other normal nodes in the ring" in result.error  # Cassandra's words come after ours
+
+
 def test_the_schema_question(jobs: NodeJobs, session: Session) -> None:
     session.execute(f"CREATE KEYSPACE asked {ONE}")
     session.execute("CREATE TABLE asked.plain (id int PRIMARY KEY, name text)")

@@ -24,6 +24,7 @@ public final class Agent {
         register("TableWrites", TableWrites.bean());
         register("Logins", Logins.bean());
         register("Echoes", Echoes.bean());
+        register("Departure", Departure.bean());
     }
 
     private static synchronized void register(String type, Object bean) throws Exception {

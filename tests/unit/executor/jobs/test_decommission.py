@@ -19,7 +19,11 @@ from tests.unit.executor.recorder import Sent, job_launch, node_facts
 
 @dataclass
 class Ring:
-    """A Cassandra of three members; `replicas` by key space, `error` is what leaving fails with."""
+    """A Cassandra of three members; `replicas` by key space, `error` is what leaving fails with.
+
+    With `remembers` it cannot forget what it has streamed. With `later` the call ends at once, as one does while an
+    earlier one streams; these are the modes afterwards.
+    """
 
     replicas: Mapping[str, int]
     mode: str = "NORMAL"
@@ -27,12 +31,16 @@ class Ring:
     nonsense: Mapping[str, Any] = field(default_factory=dict)
     called: list[list[Any]] = field(default_factory=list)
     blocked: threading.Event | None = None
+    remembers: bool = False
+    later: list[str] = field(default_factory=list)
 
     def answer(self, body: Any) -> tuple[int, bytes]:
         found = [self._read(item["attribute"]) for item in body] if isinstance(body, list) else self._execute(body)
         return 200, json.dumps(found).encode()
 
     def _read(self, name: str) -> Any:
+        if name == "OperationMode" and self.later and self.called[-1:] == [["decommission(boolean)", True]]:
+            self.mode = self.later.pop(0) if len(self.later) > 1 else self.later[0]
         values: dict[str, Any] = {
             "Keyspaces": [*self.replicas, "system"],
             "NonLocalStrategyKeyspaces": list(self.replicas),
@@ -44,14 +52,20 @@ class Ring:
         return {"status": 200, "value": values[name]}
 
     def _execute(self, body: Mapping[str, Any]) -> Any:
+        if body["type"] == "search":
+            return {"status": 200, "value": [body["mbean"]]}
         if body["operation"] == "getRangeToEndpointMap":
             endpoints = ["127.0.0.2", "127.0.0.3", "127.0.0.4"][: self.replicas[body["arguments"][0]]]
             ranges = {"[1, 2]": endpoints, "[2, 1]": endpoints[:1]}
             return {"status": 200, "value": self.nonsense.get("ranges", ranges)}
         self.called.append([body["operation"], *body["arguments"]])
+        if body["operation"] == "forget":
+            return {"status": 500, "error": "it cannot"} if self.remembers else {"status": 200, "value": None}
         self.mode = "LEAVING"
         if self.blocked is not None:
             self.blocked.wait(30)
+        if self.later:
+            return {"status": 200, "value": None}
         if self.error:
             return {"status": 500, "error": self.error}
         self.mode = "DECOMMISSIONED"
@@ -88,7 +102,34 @@ def test_it_leaves_and_says_who_it_was(bench: Bench) -> None:
     bench.start(ring)
     state, result = bench.sent.end("j1")
     assert (state, result.result) == ("TASK_FINISHED", {"host_id": "host-2"})
+    assert ring.called == [["forget"], ["decommission(boolean)", True]]
+
+
+def test_it_continues_what_failed_without_a_restart(bench: Bench) -> None:
+    ring = Ring({"shop": 2}, mode="DECOMMISSION_FAILED")
+    bench.start(ring)
+    assert bench.sent.end("j1")[0] == "TASK_FINISHED"
     assert ring.called == [["decommission(boolean)", True]]
+
+
+@pytest.mark.parametrize(
+    ("mode", "state"),
+    [("DECOMMISSIONED", "TASK_FINISHED"), ("DECOMMISSION_FAILED", "TASK_FAILED"), ("NORMAL", "TASK_FAILED")],
+)
+def test_it_has_not_left_while_an_earlier_call_streams(bench: Bench, mode: str, state: str) -> None:
+    ring = Ring({"shop": 2}, mode="LEAVING", later=["LEAVING", "LEAVING", mode])
+    bench.start(ring)
+    ended, result = bench.sent.end("j1")
+    assert (ended, ring.later) == (state, [mode])
+    assert result.error == "" or f"in mode {mode}; restart the node" in result.error
+
+
+def test_what_it_has_streamed_before_cannot_be_forgotten(bench: Bench) -> None:
+    ring = Ring({"shop": 2}, remembers=True)
+    bench.start(ring)
+    state, result = bench.sent.end("j1")
+    assert (state, ring.called) == ("TASK_FAILED", [["forget"]])
+    assert result.error.startswith("leave: Cassandra could not forget what an earlier decommission has streamed")
 
 
 def test_a_key_space_with_too_many_replicas(bench: Bench) -> None:
