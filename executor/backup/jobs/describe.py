@@ -56,6 +56,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
             fit, text = _written_down(context, request, session)
             if text is None:
                 return {"retake": fit.changed, "message": f"the schema of {', '.join(fit.changed[:_NAMED])} changed"}
+            refuse_nothing(request, fit.key_spaces, text.ids, fit.left_out)
             described_at = time.time()
             missing = _missing(context, fit.key_spaces)
             counted, uncounted = _counted(context, session, text.ids)
@@ -202,6 +203,14 @@ class _Text:
     key_spaces: tuple[KeySpace, ...]
     ids: Mapping[TableName, str]
     ring: tuple[RingMember, ...]
+
+
+def refuse_nothing(
+    request: Request, key_spaces: Collection[str], tables: Collection[TableName], left_out: Mapping[str, str]
+) -> None:
+    """Raise JobError if nothing is left of what the request names; a keyspace without tables is something."""
+    if (request.key_spaces and not key_spaces) or (request.column_families and not tables):
+        raise JobError(_STEP, f"there is nothing to back up: {_left_out_words(left_out)}", hopeless=True)
 
 
 def _written_down(context: JobContext, request: Request, session: Session) -> tuple[_Fit, _Text | None]:
