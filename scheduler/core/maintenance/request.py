@@ -278,6 +278,8 @@ def _check_names(
         elif name not in usable:
             form.problem("key_spaces", f": {name} is local to each node and has no maintenance")
     chosen = sorted(usable & set(key_spaces)) if key_spaces else sorted(usable)
+    if not chosen:  # there is no table to look for
+        return
     among = list_names(chosen) if key_spaces else f"any keyspace {where}"
     tables = table_names(schema, chosen)
     for name in families:

@@ -38,6 +38,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ),
     (
         "cleanup",
+        {"key_spaces": ["shops"], "column_families": ["t"]},
+        "key_spaces: there is no keyspace shops in the cluster; there are log, shop.",
+    ),
+    (
+        "cleanup",
         {"key_spaces": ["system"]},
         "key_spaces: system is local to each node and has no maintenance.",
     ),
