@@ -171,8 +171,14 @@ def _step(state: ClusterState, step: StepRecord, shown: Step) -> Json:
         "error": named(state, step.failures.message),
         "started": _time(step.started_at),
         "finished": _time(step.finished_at),
-        "result": step.result,
+        "result": _result(state, step.result),
     }
+
+
+def _result(state: ClusterState, result: Json) -> Json:
+    """Return a result with the names of nodes in its sentence."""
+    said = result.get("message")
+    return {**result, "message": named(state, said)} if isinstance(said, str) else result
 
 
 def _progress(state: ClusterState, found: JobProgress) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from api.openapi.routes import BOTH, Routes
 from scheduler.core.maintenance.job_parameters import share
 from scheduler.core.maintenance.request import Request
 from scheduler.core.maintenance.restore_preview import preview
+from scheduler.core.state.naming import named
 
 blueprint = Routes("restore_plans", __name__)
 
@@ -54,7 +55,13 @@ def ask() -> Response:
     with of_a_node():
         # The nodes report its signature themselves.
         refusals = [*distrust(request, {**backup, "refusal": ""}), *([] if refusal is None else [refusal])]
-        return jsonify(preview(answers, sources, throttle, at_once, refusals))
+        return jsonify(_named(preview(answers, sources, throttle, at_once, refusals)))
+
+
+def _named(found: Json) -> Json:
+    """Return the preview with nodes in place of the addresses in its problems."""
+    state = snapshot().state
+    return {**found, "problems": [{**item, "why": named(state, item["why"])} for item in found["problems"]]}
 
 
 def _contents(request: Request, sources: tuple[str, ...], nodes: list[str]) -> dict[str, Json]:

@@ -66,13 +66,14 @@ def _refusal_problems(refusals: Iterable[str]) -> list[Json]:
 
 def _merge_problems(found: Mapping[str, Json]) -> list[Json]:
     """Return each problem once, with the nodes that reported it."""
-    nodes: dict[tuple[str, ...], list[str]] = {}
+    # Two steps of one node's check can report the same, such as a login that Cassandra refuses.
+    nodes: dict[tuple[str, ...], dict[str, None]] = {}
     for node, answer in found.items():
         for problem in answer.get("problems", ()):
             key = tuple(str(problem.get(name, "")) for name in ("kind", "where", "why", "help"))
-            nodes.setdefault(key, []).append(node)
+            nodes.setdefault(key, {})[node] = None
     return [
-        {**dict(zip(("kind", "where", "why", "help"), key, strict=True)), "nodes": reporters}
+        {**dict(zip(("kind", "where", "why", "help"), key, strict=True)), "nodes": list(reporters)}
         for key, reporters in nodes.items()
     ]
 

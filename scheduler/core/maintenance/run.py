@@ -26,6 +26,7 @@ from scheduler.core.nodes.names import agent_name
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.exclusion import holds_turn
 from scheduler.core.state.lifecycle import UNSEEN, has_ended, shorten
+from scheduler.core.state.naming import named
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import (
     HistoryRecord,
@@ -267,6 +268,8 @@ def close(cycle: Cycle, view: View) -> None:
     steps = [step for _, found in view.phases for step in found]
     stopped = view.operation.state is OperationState.STOPPING
     state, message = (OperationState.STOPPED, "") if stopped else verdict(steps)
+    # Executors know the others by their addresses alone.
+    message = named(cycle.state, message)
     ended = replace(
         view.operation, state=state, message=message, finished_at=cycle.now, interrupted=False, sealed=""
     )  # fmt: skip

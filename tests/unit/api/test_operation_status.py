@@ -63,6 +63,16 @@ def test_status_of_one_that_runs(client: FlaskClient, gateway: CoreGateway) -> N
     assert status["cluster"]["Complete"]["state"] == "PENDING"
 
 
+def test_the_sentence_of_a_result_names_nodes(client: FlaskClient, gateway: CoreGateway) -> None:
+    uploading(gateway)
+    address = gateway.state.nodes["node-1"].address
+    step = gateway.state.steps["backup.Describe.cluster"]
+    step = replace(step, result={**step.result, "message": f"{address} was not asked"})
+    gateway.state = replace(gateway.state, steps={**gateway.state.steps, step.key: step})
+    result = document(client.get("/v1/backup/status"))["cluster"]["Describe"]["result"]
+    assert result == {"key": "schema.json", "message": f"node-1 ({address}) was not asked"}
+
+
 def test_status_of_one_that_failed(client: FlaskClient, gateway: CoreGateway) -> None:
     uploading(gateway)
     failed = replace(

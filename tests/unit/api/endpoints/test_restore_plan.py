@@ -59,6 +59,14 @@ def test_a_restore_that_is_not_possible_is_an_answer_like_another(gateway: CoreG
     assert [(problem["where"], problem["why"]) for problem in found["problems"]] == [("node-1", "node-1 does not run")]
 
 
+def test_problems_name_nodes(gateway: CoreGateway) -> None:
+    address = gateway.state.nodes["node-1"].address
+    problem = {"kind": "connect", "where": "node-1", "why": f"CQL on {address}:9042: refused", "help": ""}
+    gateway.answers_each["node-1"] = {"problems": [problem]}
+    (found,) = ask(gateway, BODY)[1]["problems"]
+    assert found["why"] == f"CQL on node-1 ({address}:9042): refused"
+
+
 def test_credentials_that_a_start_could_not_keep_are_a_problem(gateway: CoreGateway) -> None:
     code, found = ask(gateway, {**BODY, **KEYS})
     assert (code, found["possible"]) == (200, False)

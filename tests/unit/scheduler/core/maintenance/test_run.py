@@ -165,6 +165,13 @@ def test_a_step_that_is_down_does_not_take_anothers_place() -> None:
 STOPPING = operation("cleanup", OperationState.STOPPING)
 
 
+def test_the_message_of_an_operation_names_nodes() -> None:
+    address = up(1).address
+    said = step(KEY, StepState.COMPLETE, result={"message": f"{address} was not asked"})
+    _, after = run(known(operation("cleanup", nodes=1), said))
+    assert after.operations["cleanup"].message == f"node-1 ({address}) was not asked"
+
+
 def test_a_stop_is_told_to_the_job_every_ten_seconds() -> None:
     decision, after = run(known(STOPPING, RUNS))
     assert decision.kills == (Kill(JOB, "S0", 30.0, "the operation cleanup is being stopped"),)
