@@ -12,6 +12,8 @@ from executor.restore.source.batches import Batch, Piece
 from executor.restore.source.stored import StoredBackup
 
 _NAMED = 5
+# Their keys are long, and of an error the scheduler keeps the end.
+_OBJECTS_NAMED = 3
 
 
 def same_as(backup: StoredBackup, tokens: frozenset[str]) -> str | None:
@@ -53,7 +55,7 @@ def missing(pieces: Iterable[Piece], sizes: Mapping[str, int]) -> str | None:
             problems[piece.key] = f"{piece.key} ({piece.name}) has {found} bytes instead of {piece.stored_size}"
     if not problems:
         return None
-    named = list(problems.values())[:_NAMED]
+    named = list(problems.values())[:_OBJECTS_NAMED]
     more = f", and {len(problems) - len(named)} more" if len(problems) > len(named) else ""
     return f"{len(problems)} objects differ from the backup's manifest: {'; '.join(named)}{more}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from executor.backup import verification
@@ -19,7 +19,8 @@ from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.s3.crew import Crew
 
-_NAMED = 5
+# With the other words, less than the scheduler keeps of an error.
+_MOST_SIGNS = 660
 
 
 def backup_verify(context: JobContext) -> Mapping[str, Any]:
@@ -32,16 +33,28 @@ def backup_verify(context: JobContext) -> Mapping[str, Any]:
         components = verification.distinct(found)
         damaged = _verified(context, store, components)
     if damaged:
-        named = "; ".join(sorted(damaged)[:_NAMED])
-        more = f"; and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else ""
-        text = f"{len(damaged)} of {len(components)} objects differ from the backup: {named}{more}; make a new backup"
-        raise JobError("verify", text, hopeless=True)
+        raise JobError("verify", damage(damaged, len(components)), hopeless=True)
     return {
         "objects": len(components),
         "bytes": sum(component.size for component in components),
         "damaged": [],
         **({"message": words} if (words := judged.sentence(request.backup_name)) else {}),
     }
+
+
+def damage(damaged: Sequence[str], total: int) -> str:
+    """Return a sentence with the first damaged objects: a longer one would be cut off at its beginning."""
+    named: list[str] = []
+    for words in sorted(damaged):
+        if named and len("; ".join([*named, words])) > _MOST_SIGNS:
+            break
+        named.append(words)
+    more = f"; and {len(damaged) - len(named)} more" if len(damaged) > len(named) else ""
+    text = f"{len(damaged)} of {total} objects differ from the backup: {'; '.join(named)}{more}"
+    # An upload asks only whether an object is there.
+    return (
+        f"{text}; delete them in the bucket, then make a new backup, which sends them again"
+    )
 
 
 def _components(store: BackupStore, request: Request, sources: list[str]) -> tuple[list[Component], Judged]:
