@@ -52,9 +52,7 @@ def damage(damaged: Sequence[str], total: int) -> str:
     more = f"; and {len(damaged) - len(named)} more" if len(damaged) > len(named) else ""
     text = f"{len(damaged)} of {total} objects differ from the backup: {'; '.join(named)}{more}"
     # An upload asks only whether an object is there.
-    return (
-        f"{text}; delete them in the bucket, then make a new backup, which sends them again"
-    )
+    return f"{text}; delete them in the bucket, then make a new backup, which sends them again"
 
 
 def _components(store: BackupStore, request: Request, sources: list[str]) -> tuple[list[Component], Judged]:

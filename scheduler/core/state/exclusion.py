@@ -12,6 +12,7 @@ from typing import Any
 
 from scheduler.core.state.backup_place import place_of
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.naming import named
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live, stamp
 from scheduler.core.state.operation_kinds import DECOMMISSION, KINDS
 from scheduler.core.state.operation_steps import steps
@@ -62,7 +63,7 @@ def _excluded(state: ClusterState, other: OperationRecord, kind: str, request: M
         word = "in progress" if other.state is OperationState.RUNNING else "being stopped"
         since = f"{word} since {stamp(other.started_at)} (id {other.id})"
         return f"{title} already {since}" if other.kind == kind else f"{title} cannot begin: {found} is {since}"
-    failed = f"failed in its step {step.phase} of {step.name}: {step.failures.message}"
+    failed = f"failed in its step {step.phase} of {step.name}: {named(state, step.failures.message)}"
     out = f"restart that step, or stop the {other.kind}"
     since = f"since {stamp(other.started_at)} (id {other.id})"
     if other.kind == kind:

@@ -200,6 +200,14 @@ def test_one_that_waits_for_an_operator_lets_others_begin(running: str, asked: s
         assert f"restart that step, or stop the {running}" in reason
 
 
+def test_the_reason_of_a_refusal_names_nodes() -> None:
+    address = up(1).address
+    found, failed = in_error("backup", OLD)
+    failed = replace(failed, failures=replace(failed.failures, message=f"CQL on {address}:9042: refused"))
+    reason = exclusion(known(found, steps=(failed,)), "backup", OLD)
+    assert f"CQL on node-1 ({address}:9042): refused" in str(reason)
+
+
 @pytest.mark.parametrize(
     ("running", "request_of", "asked", "wanted", "excluded"),
     [
