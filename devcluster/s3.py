@@ -13,7 +13,7 @@ BUCKET = "backups"
 
 def command(address: Address) -> list[str]:
     """Return the command that runs the server."""
-    return python_module("moto.server", "-H", address.host, "-p", str(address.port))
+    return python_module("devcluster.s3_server", "--host", address.host, "--port", str(address.port))
 
 
 def is_serving(address: Address) -> bool:

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import boto3
-from moto.server import ThreadedMotoServer
 
+from devcluster import s3_server
 from executor.node.job_table import JOBS
 from executor.protocol import JobLaunch
 from scheduler.core.maintenance import job_parameters
@@ -58,14 +58,10 @@ def serve_bucket() -> Iterator[Bucket]:
     # A line for each request would bury what a test has to say.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     port = free_port()
-    server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
-    server.start()
-    try:
+    with s3_server.running("127.0.0.1", port):
         bucket = Bucket(f"http://127.0.0.1:{port}")
         bucket.client().create_bucket(Bucket=BUCKET)
         yield bucket
-    finally:
-        server.stop()
 
 
 def schema_of(snapshots: Mapping[str, Json], last_round: bool = False) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def running_server(host: str = "127.0.44.1") -> Iterator[Server]:
     server = Server(host, free_port(host))
     # It ends with the test session, also with one that is killed.
     child = [sys.executable, "-m", "executor.cassandra.exec_child", str(os.getpid())]
-    command = [*child, sys.executable, "-W", "ignore", "-m", "moto.server", "-H", host, "-p", str(server.port)]
+    place = ("--host", host, "--port", str(server.port))
+    command = [*child, sys.executable, "-W", "ignore", "-m", "devcluster.s3_server", *place]
     environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)}
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
