@@ -89,7 +89,9 @@ class Executors:
         if process is None:
             return
         status, before = self.ring.status(process), task.told
-        if before is None or any(getattr(status, name) != getattr(before, name) for name in _NEWS):
+        if status is not before and (
+            before is None or any(getattr(status, name) != getattr(before, name) for name in _NEWS)
+        ):
             task.told = status
             self._queue(task, "TASK_RUNNING", "", "", encode_status(status))
 

@@ -44,6 +44,15 @@ class Process:
     certificate: CertificateFacts | None = None
     plain_clients: tuple[str, ...] | None = None
     uncertified_clients: tuple[str, ...] | None = None
+    # What it said last: of what, and the status.
+    said: tuple[tuple[object, ...], NodeStatus] | None = None
+
+    def state(self) -> tuple[object, ...]:
+        """Return all that its status is made of."""
+        return (
+            self.mode, self.native, self.data.host_id, self.address, self.schema, self.view, self.unreachable,
+            self.certificate, self.plain_clients, self.uncertified_clients, self.launch,
+        )  # fmt: skip
 
     def status(self) -> NodeStatus:
         return NodeStatus(
@@ -88,7 +97,13 @@ class Ring:
     sign: Callable[[], CertificateFacts] | None = None  # as the scheduler signs at present
 
     def status(self, process: Process) -> NodeStatus:
-        """Return a process' status of itself and of the schema that all have."""
+        """Return a process' status of itself and of the schema that all have; the same value while nothing changes."""
+        state = (*process.state(), self.replication, self.silent, self.refused)
+        if process.said is None or process.said[0] != state:
+            process.said = state, self._status(process)
+        return process.said[1]
+
+    def _status(self, process: Process) -> NodeStatus:
         status = with_replication(process.status(), self.replication)
         if stage_of(process.launch) != "transitional":
             return status
