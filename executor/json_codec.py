@@ -42,11 +42,12 @@ def encode(value: Any, sparse: bool = False) -> Any:
     A reader that refuses unknown fields then reads what a newer version wrote, as long as it says nothing new. Fields
     that are ADDED are always left out so.
     """
-    if type(value) in _AS_THEY_ARE:  # nearly all values
+    kind: Any = type(value)
+    if kind in _AS_THEY_ARE:  # nearly all values
         return value
-    if is_dataclass(value) and not isinstance(value, type):
+    if _is_dataclass(kind):
         document = {}
-        for item in _fields(type(value)):
+        for item in _fields(kind):
             found = getattr(value, item.name)
             if not (sparse or "added" in item.metadata) or found != _default(item):
                 document[item.name] = found if type(found) in _AS_THEY_ARE else encode(found, sparse)
@@ -102,15 +103,25 @@ def _fields(cls: Any) -> tuple[Field[Any], ...]:
     return fields(cls)
 
 
+@cache
+def _origin(hint: Any) -> Any:
+    return get_origin(hint)
+
+
+@cache
+def _is_dataclass(hint: Any) -> bool:
+    return isinstance(hint, type) and is_dataclass(hint)
+
+
 def _default(item: Field[Any]) -> Any:
     """Return the value of a field that is not given; MISSING, which equals no value, if it must be given."""
     return item.default if item.default_factory is MISSING else item.default_factory()
 
 
 def _tolerant(hint: Any, value: Any, where: str) -> Any:
-    if value is not None and get_origin(hint) in _UNIONS:
+    if value is not None and _origin(hint) in _UNIONS:
         hint = _only_type(hint)
-    if isinstance(hint, type) and is_dataclass(hint):
+    if _is_dataclass(hint):
         return decode(hint, _checked(isinstance(value, dict), value, where, "an object"), f"{where}.", Reading.TOLERANT)
     return tuple(value) if isinstance(value, list) else value  # a frozen dataclass holds no lists
 
@@ -119,7 +130,7 @@ def _strict(hint: Any, value: Any, where: str, reading: Reading) -> Any:
     # A bool is an int to isinstance, but its type is not.
     if hint is Any or type(value) is hint:
         return value
-    origin = get_origin(hint)
+    origin = _origin(hint)
     if origin in _UNIONS:
         return None if value is None else _strict(_only_type(hint), value, where, reading)
     if origin is Literal:
@@ -133,7 +144,7 @@ def _strict(hint: Any, value: Any, where: str, reading: Reading) -> Any:
     if origin is not None:
         items = _checked(isinstance(value, dict), value, where, "an object")
         return {key: _strict(get_args(hint)[1], item, f"{where}.{key}", reading) for key, item in items.items()}
-    if isinstance(hint, type) and is_dataclass(hint):
+    if _is_dataclass(hint):
         return decode(hint, _checked(isinstance(value, dict), value, where, "an object"), f"{where}.", reading)
     return _plain(hint, value, where)
 
@@ -156,5 +167,6 @@ def _checked(good: bool, value: Any, where: str, wanted: str) -> Any:
     return value
 
 
+@cache
 def _only_type(hint: Any) -> Any:
     return next(item for item in get_args(hint) if item is not type(None))

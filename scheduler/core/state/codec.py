@@ -21,6 +21,7 @@ _CHANGING = tuple(kind for kind in KINDS_OF_RECORDS if isinstance(kind, Collecti
 
 _leaf = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _text = json.encoder.encode_basestring
+_WORDS = {None: "null", True: "true", False: "false"}
 
 # Of a path or a problem, which can hold what another client wrote.
 _SHOWN = 500
@@ -50,7 +51,9 @@ def _readable(value: Any, line: str) -> str:
         return f"{{{inner}{f',{inner}'.join(items)}{line}}}"
     if isinstance(value, list) and value:
         return f"[{inner}{f',{inner}'.join([_readable(item, inner) for item in value])}{line}]"
-    return _leaf(value)
+    if type(value) is int:
+        return repr(value)
+    return _WORDS[value] if value is None or isinstance(value, bool) else _leaf(value)
 
 
 def decode_record(path: str, content: bytes) -> Record:
