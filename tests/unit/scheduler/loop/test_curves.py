@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -15,6 +16,12 @@ from scheduler.loop.curves import FIRST_SECONDS, MOST_SAMPLES, Curves, Sample
 from tests.unit.api.cluster import NOW, make_node, make_settings, make_state
 
 
+@cache
+def idle() -> ClusterState:
+    """Return a cluster of one node; thousands of states are made from it."""
+    return make_state(make_settings(), make_node(0))
+
+
 def uploading(percent: float, identifier: str = "operation-1", **changes: object) -> ClusterState:
     """Return a cleanup of one node, its job so far done."""
     operation = OperationRecord("cleanup", identifier, OperationState.RUNNING, ("node-0",), {}, NOW, "somebody")
@@ -22,10 +29,8 @@ def uploading(percent: float, identifier: str = "operation-1", **changes: object
     task = JobTask("job-1", "node-0", "agent", "executor", "node-0__uuid", TaskState.RUNNING, NOW, NOW)
     step = StepRecord("cleanup", identifier, "Cleanup", "node-0", StepState.RUNNING, task, started_at=NOW)
     progress = JobProgress("shop.user", "", {}, {}, percent, 10.0 * percent, 4.0)
-    return make_state(
-        make_settings(), make_node(0), operations={"cleanup": operation}, steps={step.key: step},
-        jobs={step.key: JobSighting("job-1", progress, NOW)},
-    )  # fmt: skip
+    jobs = {step.key: JobSighting("job-1", progress, NOW)}
+    return replace(idle(), operations={"cleanup": operation}, steps={step.key: step}, jobs=jobs)
 
 
 def test_samples_have_their_distance() -> None:
