@@ -132,7 +132,10 @@ def imported(path: Path) -> set[str]:
     return (found & MODULES.keys()) - {name_of(path)}
 
 
-IMPORTS = {name: imported(path) for name, path in MODULES.items() if name != SHIM}
+@cache  # and not made when this is collected: each process of a run does that, and few of them need it
+def all_imports() -> Mapping[str, set[str]]:
+    """Return for each module of ours which others it imports."""
+    return {name: imported(path) for name, path in MODULES.items() if name != SHIM}
 
 
 def circle(imports_of: Mapping[str, Collection[str]]) -> list[str]:
@@ -154,7 +157,7 @@ def circle(imports_of: Mapping[str, Collection[str]]) -> list[str]:
 def rooms(package: str) -> dict[str, set[str]]:
     """Return which rooms directly in a package import which other ones."""
     found: dict[str, set[str]] = {}
-    for name, others in IMPORTS.items():
+    for name, others in all_imports().items():
         if room := _room(package, name):
             found.setdefault(room, set()).update(_room(package, other) for other in others)
     return {room: others - {room, ""} for room, others in found.items()}
@@ -166,7 +169,7 @@ def _room(package: str, name: str) -> str:
 
 
 def test_no_modules_import_one_another_in_a_circle() -> None:
-    assert circle(IMPORTS) == []
+    assert circle(all_imports()) == []
     assert circle({"a": ["b"], "b": ["c"], "c": ["b"]}) == ["b", "c", "b"]
 
 

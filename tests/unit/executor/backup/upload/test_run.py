@@ -90,40 +90,42 @@ def _mixed(size: int) -> bytes:
     return b"".join(os.urandom(512) + b" " * 512 for _ in range(size // 1024))
 
 
-SIZES = {
-    "nothing": b"",
-    "a byte": b"x",
-    "small text": _text(4095),
-    "text": _text(4096),
-    "noise": os.urandom(100_000),
-    "whole": os.urandom(WHOLE_BYTES),
-    "whole and one": os.urandom(WHOLE_BYTES + 1),
-    "whole less one": os.urandom(WHOLE_BYTES - 1),
-    "parts": os.urandom(3 * PART_BYTES),
-    "parts less one": os.urandom(3 * PART_BYTES - 1),
-    "compressed whole": _text(3 * COMPRESSED_PART_BYTES),
-    "compressed parts": _mixed(3 * COMPRESSED_PART_BYTES),
-}
+def _sizes() -> dict[str, bytes]:
+    return {
+        "nothing": b"",
+        "a byte": b"x",
+        "small text": _text(4095),
+        "text": _text(4096),
+        "noise": os.urandom(100_000),
+        "whole": os.urandom(WHOLE_BYTES),
+        "whole and one": os.urandom(WHOLE_BYTES + 1),
+        "whole less one": os.urandom(WHOLE_BYTES - 1),
+        "parts": os.urandom(3 * PART_BYTES),
+        "parts less one": os.urandom(3 * PART_BYTES - 1),
+        "compressed whole": _text(3 * COMPRESSED_PART_BYTES),
+        "compressed parts": _mixed(3 * COMPRESSED_PART_BYTES),
+    }
 
 
 def test_every_size_and_form_arrives_whole(upload: Upload, store: Store) -> None:
     """T6, T8."""
-    for number, content in enumerate(SIZES.values()):
+    sizes = _sizes()
+    for number, content in enumerate(sizes.values()):
         put(upload.data, "shop", "user", sstable(number, content))
     uploaded = upload.run(store)
     _check(store, uploaded)
-    names = {f"nb-{number}-big-Data.db": name for number, name in enumerate(SIZES)}
+    names = {f"nb-{number}-big-Data.db": name for number, name in enumerate(sizes)}
     forms = {names[component.name]: component.encoding for component in uploaded.components.values()}
     assert {name for name, form in forms.items() if form == "zstd"} == {"text", "compressed whole", "compressed parts"}
     parts = [c for c in uploaded.components.values() if names[c.name] == "compressed parts"]
     assert parts[0].stored_size > COMPRESSED_PART_BYTES
-    assert uploaded.sent_objects == len(SIZES)
+    assert uploaded.sent_objects == len(sizes)
     # A part whose answer came too late for the client is sent, and counted, once more.
     assert uploaded.sent_bytes >= sum(component.stored_size for component in uploaded.components.values())
     assert store.list_uploads("") == []
     last = upload.told[-1]
-    assert last.done["files"] == last.total["files"] == len(SIZES)
-    assert last.done["bytes"] == last.total["bytes"] == sum(map(len, SIZES.values()))
+    assert last.done["files"] == last.total["files"] == len(sizes)
+    assert last.done["bytes"] == last.total["bytes"] == sum(map(len, sizes.values()))
     assert last.done["sent_bytes"] == uploaded.sent_bytes
     assert last.percent == 100.0
 
