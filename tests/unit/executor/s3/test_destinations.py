@@ -18,6 +18,7 @@ from executor.s3.location import LocationError, parse
 from executor.s3.store import Store
 from tests.ports import free_port
 from tests.unit.executor.backup.s3_server import store_at
+from tests.waiting import wait_for
 
 
 class Request:
@@ -155,12 +156,14 @@ def test_a_service_that_is_no_s3(tmp_path: Path, answer: bytes, words: str) -> N
 def test_a_name_that_leads_elsewhere_after_its_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # As if the name had led to this address only when it was resolved for the connection.
     monkeypatch.setattr(client, "is_metadata", lambda address: address == "127.0.44.3")
-    with (
-        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nthe secret") as (place, asked),
-        store_at(parse({"external_location": place}), tmp_path) as store,
-        pytest.raises(StoreError, match="leads to a link-local address or one of a metadata service") as refused,
-    ):
-        list(store.objects("backups/"))
+    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nthe secret") as (place, asked):
+        with (
+            store_at(parse({"external_location": place}), tmp_path) as store,
+            pytest.raises(StoreError, match="leads to a link-local address or one of a metadata service") as refused,
+        ):
+            list(store.objects("backups/"))
+        # The client ends the connection at once: the server may not have accepted it yet.
+        wait_for("the server has the connection", lambda: bool(asked))
     assert refused.value.hopeless
     assert len(asked) == 1
 
