@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import executor.__main__  # noqa: F401  an executor has loaded it before its first job
+import executor.program  # noqa: F401  an executor has loaded it before its first job
 
 PREFIX = "data/cluster/node-0/"
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import executor.__main__  # noqa: F401  an executor has loaded it before its first job
+import executor.program  # noqa: F401  an executor has loaded it before its first job
 from bench import backup_data
 from bench.backup_own import PREFIX, memory
 from executor.backup.seal.keys import Keys

@@ -17,6 +17,7 @@ from typing import Any
 
 from executor import whole_file
 from executor.cassandra import cassandra_yaml, jvm, start_keeper, volume
+from executor.cassandra.late_bundle import LateBundle
 from executor.certificate_messages import OPTIONAL
 from executor.jmx import access, agent_jar
 from executor.jmx.jolokia import Jolokia
@@ -60,13 +61,17 @@ class Installation:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The surroundings of a node: its sandbox (absolute), its address and the executor's environment variables."""
+    """The surroundings of a node: its sandbox (absolute), its address and the executor's environment variables.
+
+    `late_bundle` is Cassandra's if it is still being unpacked.
+    """
 
     sandbox: Path
     address: str
     environ: Mapping[str, str]
     volume_patience: float = 120.0  # seconds for an earlier Cassandra to free the volume
     port_patience: float = 10.0  # seconds for an earlier process to free the ports
+    late_bundle: LateBundle | None = None
 
     def tls_files(self, launch: NodeLaunch) -> TlsFiles:
         """Return where the node's key and certificates are."""
@@ -84,6 +89,8 @@ def install(launch: NodeLaunch, where: Surroundings, tell: Callable[[str], None]
     Raises:
         LaunchError: A prerequisite is missing.
     """
+    if where.late_bundle is not None and (problem := where.late_bundle.problem()) is not None:
+        raise LaunchError("bundle", problem)
     files = find_files(launch, where)
     address = jolokia_address(where.address)
     jolokia = Jolokia(address, launch.ports.jolokia, "executor", secrets.token_urlsafe(24))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from scheduler.core.mesos.executor_command import DEFAULT_COMMAND
 from scheduler.settings import rules
 from scheduler.settings.setting import Setting, integer, number, port, text
 
 CASSANDRA_VERSION = "5.0.8"
 EXECUTOR_BUNDLE = "executor.tar.gz"
-# What an agent runs in a sandbox into which it unpacked that bundle. It is part of every stored configuration.
-EXECUTOR_COMMAND = "exec ./executor-bundle/run"
 
 CLUSTER = (
     integer("NODES", "3", "Number of Cassandra nodes.", minimum=1, maximum=10_000),
@@ -156,7 +155,7 @@ EXECUTOR = (
     integer("EXECUTOR_MEMORY_MB", "256", "Memory of the executor itself in MB.", minimum=32),
     text(
         "EXECUTOR_COMMAND",
-        EXECUTOR_COMMAND,
+        DEFAULT_COMMAND,
         "Shell command that starts the executor in its sandbox; the default needs Python 3.11 on the agent.",
     ),
     text(

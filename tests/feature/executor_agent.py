@@ -22,7 +22,7 @@ from executor.protocol import (
     parse_message,
     parse_status,
 )
-from scheduler.settings.node_settings import EXECUTOR_COMMAND
+from scheduler.core.mesos.executor_command import DEFAULT_COMMAND
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, wait_for
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.ports import free_port
@@ -90,7 +90,7 @@ class Node:
             **IDS,
             "type": "CUSTOM",
             "command": {
-                "value": EXECUTOR_COMMAND,
+                "value": DEFAULT_COMMAND,
                 "uris": [{"value": str(bundle), "extract": True} for bundle in self.bundles],
                 "environment": {"variables": [{"name": name, "value": value} for name, value in variables.items()]},
             },

@@ -22,7 +22,7 @@ from executor.protocol import (
     parse_message,
     parse_result,
 )
-from scheduler.settings.node_settings import EXECUTOR_COMMAND
+from scheduler.core.mesos.executor_command import DEFAULT_COMMAND
 from tests.feature.executor_agent import IDS, Node
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK
 
@@ -43,7 +43,7 @@ class NodeJobs:
         self.count += 1
         task_id = f"j{self.count}"
         launch = JobLaunch(job, operation or f"o{self.count}", "node-0", node_task_id, parameters)
-        info = {**IDS, "type": "CUSTOM", "command": {"value": EXECUTOR_COMMAND}}
+        info = {**IDS, "type": "CUSTOM", "command": {"value": DEFAULT_COMMAND}}
         task = {
             "name": job,
             "task_id": {"value": task_id},

@@ -13,6 +13,7 @@ import pytest
 
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
+from executor.bundle import Builder
 from tests.contract.test_driver import Mesos
 from tests.feature.scheduler_process import Make, Scheduler
 from tests.ports import free_port
@@ -20,6 +21,7 @@ from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
 
+ROOT = Path(__file__).parents[2]
 RESOURCES = "cpus:4;mem:8192;disk:20480;ports:[7000-9999]"
 
 
@@ -90,6 +92,18 @@ def test_a_changed_bundle_ends_the_task_and_nothing_of_it_runs(
         assert not (sandbox / "cassandra").exists()
         if (sandbox / "stderr").exists():
             assert "evil" not in (sandbox / "stderr").read_text()
+
+
+def test_a_changed_bundle_that_the_executor_unpacks_ends_the_task(make: Make, mesos: Mesos, tmp_path: Path) -> None:
+    make_bundles(tmp_path, "genuine")
+    Builder(tmp_path, ROOT / "cassandra", "mvn").executor()
+    name = "cassandra-5.0.8.tar.gz"
+    scheduler = make_changed(make, mesos, tmp_path, name)
+    words = f"bundle: The bundle {name} is refused: its SHA-256 is "
+    wait_for("the node's failure", lambda: words in failure(scheduler), 40.0)
+    for sandbox in sandboxes(mesos):
+        assert not (sandbox / "cassandra").exists()
+    assert any(words in (sandbox / "stderr").read_text() for sandbox in sandboxes(mesos))
 
 
 def make_changed(make: Make, mesos: Mesos, directory: Path, name: str) -> Scheduler:

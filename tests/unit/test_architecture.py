@@ -37,9 +37,9 @@ FLOORS = {
     "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
         "json_codec untrusted number_text retention memory redaction cql figures mesos_http certificate_messages "
-        "maven_lock metadata_addresses whole_file python_files",
+        "maven_lock metadata_addresses whole_file python_files unpack",
         "protocol sbom", "jmx s3 tls",
-        "cassandra bundle", "jobs", "backup repair node", "restore agent", "__main__",
+        "cassandra bundle", "jobs", "backup repair node", "restore agent", "program", "__main__",
     ),
     "executor.backup": (
         "format fingerprint", "seal", "upload catalog coverage description roles",

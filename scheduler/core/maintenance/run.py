@@ -247,8 +247,10 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
     assert step.task is not None
     configuration = cycle.state.configurations[node.task.configuration]
     hold = Hold(offer.held[node.reservation.id].reservations, configuration.spec.role)
-    framework_id, digests = cycle.state.framework_id, node.task.digests
-    executor = Executor(node.name, step.task.executor_id, configuration, framework_id, hold, digests)
+    executor = Executor(
+        node.name, step.task.executor_id, configuration, cycle.state.framework_id, hold, node.task.digests,
+        node.task.command_form,
+    )  # fmt: skip
     operation = view.operation
     job = next(phase.job for phase in view.kind.phases if phase.name == step.phase)
     launch = JobLaunch(

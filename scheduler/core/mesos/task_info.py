@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from executor.protocol import JobLaunch, NodeLaunch, encode_job, encode_launch
-from scheduler.core.mesos.executor_command import Digests, build_command
+from scheduler.core.mesos.executor_command import FORM, Digests, build_command
 from scheduler.core.mesos.offer_operations import Hold, ports, shares
 from scheduler.core.mesos.resources import Needs, node_needs
 from scheduler.core.state.configuration import Configuration
@@ -39,7 +39,7 @@ class Executor:
     """The fields of a node's executor, equal for the node's own launch and for every job beside it.
 
     Mesos refuses a task whose ExecutorInfo differs from that of the running executor. So all of it follows from the
-    configuration and the digests of the node's own launch.
+    configuration, the digests and the form of the command of the node's own launch.
     """
 
     node: str
@@ -48,6 +48,7 @@ class Executor:
     framework_id: str | None
     hold: Hold
     digests: Digests = field(default_factory=dict)
+    command_form: int = FORM
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def _executor(executor: Executor, needs: Needs) -> Json:
         "name": f"{executor.node}_executor",
         "source": spec.service_name,
         "resources": shares(executor.hold, needs.executor),
-        "command": build_command(spec.executor, spec.user, executor.digests),
+        "command": build_command(spec.executor, spec.user, executor.digests, executor.command_form),
         "shutdown_grace_period": _nanoseconds(spec.executor.shutdown_grace_seconds),
     }
     if spec.executor.image:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from scheduler.core.configuration.logins import Stage
 from scheduler.core.cycle.decision import Accept, Fit, Purpose
-from scheduler.core.mesos.executor_command import Digests, digests_of
+from scheduler.core.mesos.executor_command import FORM, Digests, digests_of
 from scheduler.core.mesos.offer import Held, Json, Mount, Offer
 from scheduler.core.mesos.offer_operations import (
     Hold,
@@ -165,6 +165,7 @@ def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
         launched_at=start.now,
         updated_at=start.now,
         digests=digests_of(start.configuration.spec.executor.uris, start.digests, earlier),
+        command_form=FORM,
         authentication=start.stage.authentication,
         authorization=start.stage.authorization,
     )
@@ -177,12 +178,16 @@ def _fit(
     assert record.task is not None
     assert record.agent is not None
     previous = record.intent.previous if record.intent is not None else None
-    configuration, digests = start.configuration, record.task.digests
+    configuration, launched = start.configuration, record.task
+    executor = Executor(
+        record.name, launched.executor_id, configuration, start.framework_id, hold, launched.digests,
+        launched.command_form,
+    )  # fmt: skip
     task = build_task(
         Launch(
             node=record.name,
-            task_id=record.task.id,
-            executor=Executor(record.name, record.task.executor_id, configuration, start.framework_id, hold, digests),
+            task_id=launched.id,
+            executor=executor,
             agent=record.agent,
             rack=record.rack,
             configuration=configuration,

@@ -106,6 +106,7 @@ class TaskRecord:
     """The newest launch of a node. `state` is the last that Mesos or the executor reported.
 
     `digests` are the SHA-256 of its bundles by address; earlier versions recorded and checked none.
+    `command_form` is the form of its executor's command: see `executor_command`.
     `authentication` and `authorization` are `off`, `transitional` or `on`; off: the scheduler does not manage it.
     """
 
@@ -118,6 +119,7 @@ class TaskRecord:
     reason: str = ""
     message: str = ""
     digests: Mapping[str, str] = field(default_factory=dict, metadata=ADDED)
+    command_form: int = field(default=1, metadata=ADDED)
     authentication: str = field(default="off", metadata=ADDED)
     authorization: str = field(default="off", metadata=ADDED)
 

@@ -202,7 +202,7 @@ def test_the_executor_bundle_runs_without_this_environment(sources: Path, tmp_pa
         "h11",
         "http_parser",
     }
-    script = "import executor.__main__, executor.protocol as p; print(p.PROTOCOL_VERSION, p.__file__)"
+    script = "import executor.program, executor.protocol as p; print(p.PROTOCOL_VERSION, p.__file__)"
     # Tens of megabytes, which only backups and restores are to take.
     script += "; assert not {'boto3', 'botocore', 'cassandra'} & sys.modules.keys()"
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(library)!r}); {script}"]

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import stat
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from executor.cassandra.install import (
     jolokia_address,
     with_free_port,
 )
+from executor.cassandra.late_bundle import LateBundle
 from executor.jmx import access
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import NodeLaunch
@@ -78,6 +80,22 @@ def test_what_is_missing_is_said(tmp_path: Path, spoil: Callable[[Path], None], 
         _install(make_launch(), surroundings(sandbox))
     assert caught.value.step == step
     assert str(caught.value).startswith(f"{step}: ")
+
+
+@pytest.mark.parametrize(("words", "ends"), [("The bundle x is refused: …", False), ("", True)])
+def test_the_bundle_that_is_being_unpacked_is_waited_for(tmp_path: Path, words: str, ends: bool) -> None:
+    sandbox = make_sandbox(tmp_path)
+    (sandbox / "cassandra").rename(sandbox / "packed")
+    script = f"mv packed cassandra; echo '{words}' >&2; {'true' if ends else 'false'}"
+    process = subprocess.Popen(["sh", "-c", script], cwd=sandbox, stderr=subprocess.PIPE, text=True)
+    where = replace(surroundings(sandbox), late_bundle=LateBundle(process))
+    if ends:
+        _install(make_launch(), where).lock.close()
+        return
+    with pytest.raises(LaunchError) as caught:
+        _install(make_launch(), where)
+    assert str(caught.value) == f"bundle: {words}"
+    assert not list((sandbox / "volume").iterdir())
 
 
 def test_bad_options_are_refused_before_the_volume_is_touched(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from executor.protocol import JobLaunch, JobProgress, parse_task
 from scheduler.core.cycle.decision import Accept, Decision, Kill, Reconcile, Tuning
 from scheduler.core.decide import decide
+from scheduler.core.mesos.executor_command import DEFAULT_COMMAND, build_command
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.offer_operations import new_hold
 from scheduler.core.mesos.task_info import Executor, build_job
@@ -17,9 +18,11 @@ from scheduler.core.state.cluster import ClusterState, JobSighting, Memory, Need
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState
+from scheduler.core.state.spec import Uri
 from tests.unit.scheduler.core.samples import (
     PRINCIPAL,
     ROLE,
+    TARGET,
     Ids,
     down,
     node,
@@ -111,6 +114,22 @@ def test_the_executor_of_a_job_is_that_of_the_nodes_own_launch_whatever_the_targ
     hold = new_hold(ROLE, PRINCIPAL, "reservation-0", "")
     again = build_job(begun, Executor("node-0", "node-0_executor__a", old, "framework-1", hold), job)
     assert task["executor"] == again["executor"]
+
+
+@pytest.mark.parametrize("form", [1, 2])
+def test_the_command_of_a_job_has_the_form_of_the_nodes_own_launch(form: int) -> None:
+    uris = (Uri("/executor.tgz"), Uri("/cassandra.tgz"))
+    usual = replace(spec().executor, command=DEFAULT_COMMAND, uris=uris)
+    target = Configuration(TARGET, 0.0, replace(spec(3), executor=usual))
+    first = up(0)
+    assert first.task is not None
+    digests = {uri.value: "d" for uri in uris}
+    first = replace(first, task=replace(first.task, digests=digests, command_form=form))
+    found = replace(known(nodes=(first, up(1), up(2))), configurations={TARGET: target})
+    decision, _ = run(found, spare(0))
+    task, _ = launched(decision.accepts[0])
+    assert task["executor"]["command"] == build_command(usual, spec().user, digests, form)
+    assert ("unpack.py" in task["executor"]["command"]["value"]) == (form == 2)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 import tarfile
 import zipfile
@@ -10,7 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from scheduler.core.mesos.executor_command import REFUSED, build_command, bundle_name, digests_of
+from executor.cassandra import late_bundle
+from scheduler.core.mesos.executor_command import (
+    DEFAULT_COMMAND,
+    LATE_BUNDLE,
+    REFUSED,
+    build_command,
+    bundle_name,
+    digests_of,
+)
 from scheduler.core.state.spec import ExecutorSpec, Resources, Uri
 
 EXECUTOR, CASSANDRA = "http://files.example:9000/v1/artifacts/executor.tar.gz", "https://files.example/cassandra.tgz"
@@ -53,23 +62,94 @@ def test_bundles_that_are_as_announced_are_unpacked_and_run(tmp_path: Path, dige
     assert {path.name for path in tmp_path.iterdir()} == {"executor-bundle", "cassandra"}
 
 
+CHECK = (
+    "check_bundle() {\n"
+    '  found=$(sha256sum < "$1") || exit 1\n'
+    '  [ "${found%% *}" = "$2" ] && return\n'
+    '  echo "The bundle $1 is refused: its SHA-256 is ${found%% *}, but $2 is expected." >&2\n'
+    "  exit 65\n"
+    "}\n"
+)
+
+
 def test_the_command_of_running_executors_stays_as_it_is() -> None:
     """Mesos compares it for each job, also after an update of the scheduler."""
     addresses = ("http://h/executor.tar.gz", "http://h/jre.zip", "http://h/x.gz", "http://h/plain")
     found = build_command(spec(*map(Uri, addresses), command="run"), "", dict.fromkeys(addresses, "d"))
     assert found["value"] == (
-        "check_bundle() {\n"
-        '  found=$(sha256sum < "$1") || exit 1\n'
-        '  [ "${found%% *}" = "$2" ] && return\n'
-        '  echo "The bundle $1 is refused: its SHA-256 is ${found%% *}, but $2 is expected." >&2\n'
-        "  exit 65\n"
-        "}\n"
+        f"{CHECK}"
         "check_bundle executor.tar.gz d && tar -xf executor.tar.gz && rm executor.tar.gz || exit 1\n"
         "check_bundle jre.zip d && unzip -oq jre.zip && rm jre.zip || exit 1\n"
         "check_bundle x.gz d && gzip -d x.gz || exit 1\n"
         "check_bundle plain d || exit 1\n"
         "run"
     )
+
+
+def test_the_commands_of_both_forms_stay_as_they_are() -> None:
+    addresses = ("http://h/executor.tar.gz", "http://h/cassandra.tar.gz", "http://h/jre.tar.gz")
+    usual = spec(*map(Uri, addresses), command=DEFAULT_COMMAND)
+    head = f"{CHECK}check_bundle executor.tar.gz d && tar -xf executor.tar.gz && rm executor.tar.gz || exit 1\n"
+    by_sh = "check_bundle cassandra.tar.gz d && tar -xf cassandra.tar.gz && rm cassandra.tar.gz || exit 1\n"
+    tail = (
+        "check_bundle jre.tar.gz d && tar -xf jre.tar.gz && rm jre.tar.gz || exit 1\n"
+        "exec ./executor-bundle/run"
+    )  # fmt: skip
+    late = (
+        "if [ -e executor-bundle/lib/executor/unpack.py ]; then\n"
+        "  export EXECUTOR_LATE_BUNDLE='cassandra.tar.gz d'\n"
+        "else\n"
+        f"  {by_sh}"
+        "fi\n"
+    )
+    digests = dict.fromkeys(addresses, "d")
+    assert build_command(usual, "", digests, 1)["value"] == f"{head}{by_sh}{tail}"
+    assert build_command(usual, "", digests, 2)["value"] == f"{head}{late}{tail}"
+
+
+@pytest.mark.parametrize(
+    ("executor", "known"),
+    [
+        (spec(Uri(EXECUTOR), Uri(CASSANDRA), command=f"cp x cassandra/lib; {DEFAULT_COMMAND}"), {EXECUTOR, CASSANDRA}),
+        (spec(Uri(EXECUTOR), Uri("/c.zip"), command=DEFAULT_COMMAND), {EXECUTOR, "/c.zip"}),
+        (spec(Uri(EXECUTOR), Uri("/c.tar.xz"), command=DEFAULT_COMMAND), {EXECUTOR, "/c.tar.xz"}),
+        (spec(Uri(EXECUTOR), Uri(CASSANDRA, extract=False), command=DEFAULT_COMMAND), {EXECUTOR, CASSANDRA}),
+        (spec(Uri(EXECUTOR), Uri(CASSANDRA), command=DEFAULT_COMMAND), {EXECUTOR}),
+        (spec(Uri(EXECUTOR), Uri(CASSANDRA), command=DEFAULT_COMMAND), {CASSANDRA}),
+        (spec(Uri(EXECUTOR), command=DEFAULT_COMMAND), {EXECUTOR}),
+        (spec(command=DEFAULT_COMMAND), set()),
+    ],
+)
+def test_what_the_executor_cannot_unpack_or_its_command_may_need_is_unpacked_before(
+    executor: ExecutorSpec, known: set[str]
+) -> None:
+    digests = dict.fromkeys(known, OTHER)
+    assert build_command(executor, "", digests) == build_command(executor, "", digests, 1)
+
+
+@pytest.mark.parametrize("unpacks", [True, False])
+def test_an_executor_that_can_unpack_gets_the_bundle_of_cassandra_as_it_is(tmp_path: Path, unpacks: bool) -> None:
+    assert LATE_BUNDLE == late_bundle.VARIABLE
+    bundle = tmp_path / "executor-bundle"
+    (bundle / "lib" / "executor").mkdir(parents=True)
+    (bundle / "run").write_text(f'#!/bin/sh\necho "$0 ${LATE_BUNDLE}"\n')
+    (bundle / "run").chmod(0o755)
+    if unpacks:
+        (bundle / "lib" / "executor" / "unpack.py").touch()
+    with tarfile.open(tmp_path / "executor.tar.gz", "w:gz") as tar:
+        tar.add(bundle, bundle.name)
+    shutil.rmtree(bundle)
+    found = {
+        EXECUTOR: hashlib.sha256((tmp_path / "executor.tar.gz").read_bytes()).hexdigest(),
+        CASSANDRA: make_bundle(tmp_path, "cassandra.tgz", "cassandra"),
+    }
+    ended = run(tmp_path, spec(Uri(EXECUTOR), Uri(CASSANDRA), command=DEFAULT_COMMAND), found)
+    told = f"cassandra.tgz {found[CASSANDRA]}" if unpacks else ""
+    assert (ended.returncode, ended.stdout) == (0, f"./executor-bundle/run {told}\n")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "executor-bundle",
+        "cassandra.tgz" if unpacks else "cassandra",
+    }
 
 
 @pytest.mark.parametrize("changed", [EXECUTOR, CASSANDRA])

@@ -10,6 +10,7 @@ import pytest
 
 from executor.protocol import parse_launch
 from scheduler.core.cycle.decision import Fit
+from scheduler.core.mesos.executor_command import DEFAULT_COMMAND, FORM, build_command
 from scheduler.core.mesos.offer import Offer, by_agent
 from scheduler.core.mesos.placement import Spread, parse_constraints
 from scheduler.core.mesos.task_info import Seeds
@@ -24,7 +25,7 @@ from scheduler.core.nodes.launch import (
 )
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.node import NodeRecord, Reservation, TaskState
-from scheduler.core.state.spec import ClusterSpec
+from scheduler.core.state.spec import ClusterSpec, Uri
 from tests.unit.scheduler.core.samples import PRINCIPAL, ROLE, TARGET, Ids, node, offer, scalar, spec
 
 RANGES = [{"begin": 7000, "end": 7001}, {"begin": 7199, "end": 7199}, {"begin": 9042, "end": 9042}]
@@ -185,6 +186,16 @@ def test_the_operations_as_mesos_reads_them() -> None:
             },
         },
     }
+
+
+def test_a_launch_records_the_form_of_its_command() -> None:
+    executor = replace(spec().executor, command=DEFAULT_COMMAND, uris=(Uri("/executor.tgz"), Uri("/cassandra.tgz")))
+    digests = {"/executor.tgz": "1", "/cassandra.tgz": "2"}
+    fit = launch_new(NodeRecord(index=3), offer(1), replace(start(replace(spec(), executor=executor)), digests=digests))
+    assert fit.record.task is not None
+    assert fit.record.task.command_form == FORM
+    (task,) = fit.accept.operations[-1]["launch"]["task_infos"]
+    assert task["executor"]["command"] == build_command(executor, spec().user, digests, FORM)
 
 
 def test_the_smallest_mount_disk_that_is_large_enough_is_taken_whole() -> None:
