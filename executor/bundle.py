@@ -30,7 +30,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor import maven_lock, python_files, sbom
+from executor import bytecode, maven_lock, python_files, sbom
 from executor.jmx import agent_jar
 
 HERE = Path(__file__).resolve().parent
@@ -71,7 +71,7 @@ _DATA = {
     # OpenSSL, for every Python from 3.11 on; only its _cffi_backend is compiled for one minor version.
     "cryptography": ("hazmat/bindings/*.so",),
 }  # fmt: skip
-_RECIPE = 5  # increase it when this module builds something else from the same inputs
+_RECIPE = 6  # increase it when this module builds something else from the same inputs
 
 
 class BundleError(Exception):
@@ -106,7 +106,7 @@ class Builder:
                 files = {f"cassandra/{name}": path for name, path in _files(Path(scratch), "lib").items()}
                 files |= {f"cassandra/{name}": path for name, path in _files(self.sources / "conf", "conf").items()}
                 # Jars are compressed already: another pass saves 7 %, and each launch would unpack it more slowly.
-                _archive(archive, files, {"cassandra/VERSION": f"{version}\n"}, level=0)
+                _archive(archive, files, {"cassandra/VERSION": f"{version}\n".encode()}, level=0)
             sbom.write(archive, version, map(sbom.jar, maven_lock.read(lock).values()))
             link = self.out / "cassandra.tar.gz"
             link.unlink(missing_ok=True)
@@ -121,7 +121,7 @@ class Builder:
         archive = self.out / "executor.tar.gz"
 
         def make() -> None:
-            _archive(archive, files, {})
+            _archive(archive, files, bytecode.compiled(files))
             sbom.write(archive, importlib.metadata.version("cassandra-mesos"), _components())
 
         return self._built(archive, files, make)
@@ -131,9 +131,9 @@ class Builder:
         compiled = [path for path in _executor_files().values() if path.suffix == ".so"]
         contents = python_files.collect(compiled)
         files = {name: content for name, content in contents.items() if isinstance(content, Path)}
-        texts = {name: content.decode() for name, content in contents.items() if isinstance(content, bytes)}
+        made = {name: content for name, content in contents.items() if isinstance(content, bytes)}
         archive = self.out / "python.tar.gz"
-        return self._built(archive, files, lambda: _archive(archive, files, texts), listed=False)
+        return self._built(archive, files, lambda: _archive(archive, files, made), listed=False)
 
     def zookeeper(self) -> Path:
         """Copy the jars of a ZooKeeper server and return their directory. Raises BundleError, OSError."""
@@ -287,9 +287,9 @@ def _hash(inputs: Mapping[str, Path]) -> str:
     return digest.hexdigest()
 
 
-def _archive(target: Path, files: Mapping[str, Path], texts: Mapping[str, str], level: int = 1) -> None:
+def _archive(target: Path, files: Mapping[str, Path], made: Mapping[str, bytes], level: int = 1) -> None:
     """Write a tar archive that depends on names and contents alone, and rename it once it is whole."""
-    contents: dict[str, Path | bytes] = {**files, **{name: text.encode() for name, text in texts.items()}}
+    contents: dict[str, Path | bytes] = {**files, **made}
     partial = target.with_name(f"{target.name}.partial")
     with (
         partial.open("wb") as raw,
@@ -335,7 +335,7 @@ def main(arguments: list[str] | None = None) -> int:
         out.mkdir(parents=True, exist_ok=True)
         for name in given.names or usual:
             sys.stdout.write(f"{builds[name]()}\n")
-    except (BundleError, maven_lock.LockError, python_files.PythonError, OSError) as error:
+    except (BundleError, bytecode.BytecodeError, maven_lock.LockError, python_files.PythonError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

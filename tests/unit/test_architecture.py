@@ -37,7 +37,7 @@ FLOORS = {
     "scheduler.metrics": ("families", "nodes operations"),
     "executor": (
         "json_codec untrusted number_text retention memory redaction cql figures mesos_http certificate_messages "
-        "maven_lock metadata_addresses whole_file python_files unpack",
+        "maven_lock metadata_addresses whole_file python_files unpack bytecode",
         "protocol sbom", "jmx s3 tls",
         "cassandra bundle", "jobs", "backup repair node", "restore agent", "program", "__main__",
     ),

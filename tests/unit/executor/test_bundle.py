@@ -83,6 +83,11 @@ def test_the_same_inputs_give_the_same_bytes(sources: Path) -> None:
             os.utime(path, (1, 1))
     for name in ("cassandra-1.2.3.tar.gz", "executor.tar.gz"):
         assert (sources.parent / "one" / name).read_bytes() == (sources.parent / "two" / name).read_bytes()
+    # A process that has loaded other modules before.
+    command = [sys.executable, "-m", "executor.bundle", "executor", "--out", str(sources.parent / "three")]
+    subprocess.run(command, cwd=Path(__file__).parents[3], stdout=subprocess.DEVNULL, check=True)
+    one, three = (sources.parent / name / "executor.tar.gz" for name in ("one", "three"))
+    assert one.read_bytes() == three.read_bytes()
 
 
 def test_what_is_up_to_date_is_not_built_again(sources: Path) -> None:
@@ -208,6 +213,30 @@ def test_the_executor_bundle_runs_without_this_environment(sources: Path, tmp_pa
     command = [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(library)!r}); {script}"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.stdout.split() == [str(PROTOCOL_VERSION), str(library / "executor/protocol.py")], ended.stderr
+
+
+def test_a_start_compiles_nothing_that_the_bundle_has_compiled(sources: Path, tmp_path: Path) -> None:
+    assert _build(sources, "out", "executor") == 0
+    with tarfile.open(tmp_path / "out/executor.tar.gz") as tar:
+        unpack(tar, tmp_path)
+    library = tmp_path / "executor-bundle/lib"
+    with (library / "executor/program.py").open("a") as file:
+        file.write("raise SystemExit('compiled from its source')\n")
+    script = (
+        f"import sys; sys.path.insert(0, {str(library)!r}); sys.dont_write_bytecode = True\n"
+        "from pathlib import Path\n"
+        "if sys.argv[1:]: sys.implementation.cache_tag = sys.argv[1]\n"
+        "import executor.program\n"
+        "assert executor.program.main.__code__.co_filename == executor.program.__file__\n"
+        f"library = {str(library)!r}\n"
+        "own = [found for found in sys.modules.values() if str(getattr(found, '__file__', '')).startswith(library)]\n"
+        "print(len(own), *(module.__name__ for module in own if not Path(module.__cached__).exists()))\n"
+    )
+    command = [sys.executable, "-I", "-S", "-c", script]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert int(ended.stdout) > 70, ended.stderr
+    other = subprocess.run([*command, "cpython-399"], capture_output=True, text=True, check=False)
+    assert other.stderr == "compiled from its source\n"
 
 
 def test_a_job_finds_its_libraries_in_the_bundle(sources: Path, tmp_path: Path) -> None:
