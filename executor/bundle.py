@@ -1,7 +1,8 @@
 """Build the bundles for agents and the local cluster: `python -m executor.bundle [NAME…] --out DIR [--maven mvn]`.
 
 - cassandra: `cassandra-<version>.tar.gz` (and a link cassandra.tar.gz) with `cassandra/`: lib, conf and VERSION
-- executor: `executor.tar.gz` with the directory `executor-bundle/`: run, and in lib this package and what it imports
+- executor: `executor.tar.gz` with the directory `executor-bundle/`: run, in lib this package and what its start
+  imports, and archives of what it imports later
 - python: `python.tar.gz` with the directory `python/`, for agents without Python; made only if it is named
 - zookeeper: the directory `zookeeper/` with the jars of a ZooKeeper server and a logback.xml
 
@@ -30,8 +31,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from executor import bytecode, maven_lock, python_files, sbom
+from executor import bytecode, late_libraries, maven_lock, python_files, sbom
 from executor.jmx import agent_jar
+from executor.late_libraries import ARCHIVE_OF, LATE
 
 HERE = Path(__file__).resolve().parent
 # Modules that the executor imports, with their distributions: the bundle contains their licences.
@@ -71,7 +73,7 @@ _DATA = {
     # OpenSSL, for every Python from 3.11 on; only its _cffi_backend is compiled for one minor version.
     "cryptography": ("hazmat/bindings/*.so",),
 }  # fmt: skip
-_RECIPE = 6  # increase it when this module builds something else from the same inputs
+_RECIPE = 7  # increase it when this module builds something else from the same inputs
 
 
 class BundleError(Exception):
@@ -116,19 +118,30 @@ class Builder:
 
     def executor(self) -> Path:
         """Build the executor bundle and return its archive. Raises BundleError, OSError."""
-        files = {f"executor-bundle/lib/{name}": path for name, path in _executor_files().items()}
+        parts = _executor_files()
+        files = {f"executor-bundle/lib/{name}": path for name, path in parts.pop("").items()}
         files["executor-bundle/run"] = HERE / "run.sh"
         archive = self.out / "executor.tar.gz"
 
         def make() -> None:
-            _archive(archive, files, bytecode.compiled(files))
+            made = bytecode.compiled(files)
+            for part, late in parts.items():
+                made[f"executor-bundle/{late_libraries.DIRECTORY}/{part}.tar.gz"] = self._packed(late)
+            _archive(archive, files, made)
             sbom.write(archive, importlib.metadata.version("cassandra-mesos"), _components())
 
-        return self._built(archive, files, make)
+        inputs = {f"{part}/{name}": path for part, late in parts.items() for name, path in late.items()}
+        return self._built(archive, files | inputs, make)
+
+    def _packed(self, files: Mapping[str, Path]) -> bytes:
+        with tempfile.TemporaryDirectory(dir=self.out) as scratch:
+            archive = Path(scratch) / "late.tar.gz"
+            _archive(archive, files, {})
+            return archive.read_bytes()
 
     def python(self) -> Path:
         """Pack the running Python and return its archive. Raises PythonError, OSError."""
-        compiled = [path for path in _executor_files().values() if path.suffix == ".so"]
+        compiled = [path for part in _executor_files().values() for path in part.values() if path.suffix == ".so"]
         contents = python_files.collect(compiled)
         files = {name: content for name, content in contents.items() if isinstance(content, Path)}
         made = {name: content for name, content in contents.items() if isinstance(content, bytes)}
@@ -204,22 +217,24 @@ def _version(pom: Path) -> str:
     return found
 
 
-def _executor_files() -> dict[str, Path]:
-    files = _python_files(HERE, "executor")
+def _executor_files() -> dict[str, dict[str, Path]]:
+    """Return the files of each archive of `late_libraries`, and under "" those of `lib`, by their path in it."""
+    parts: dict[str, dict[str, Path]] = {"": _python_files(HERE, "executor"), **{name: {} for name in LATE}}
     for module, distribution in _MODULES.items():
         if module == _BELOW_3_14 and sys.version_info >= (3, 14):
             continue
         spec = importlib.util.find_spec(module)
         if spec is None or spec.origin is None:
             raise BundleError(f"the Python module {module} is not installed here; it is part of the executor bundle")
+        files = parts[ARCHIVE_OF.get(module.partition(".")[0], "")]
         if spec.submodule_search_locations:
             files |= _module_files(Path(spec.origin).parent, module)
         else:
             files[Path(spec.origin).name] = Path(spec.origin)
         files |= {f"licenses/{distribution}/{path.name}": path for path in _licenses(distribution)}
         files |= _metadata(distribution)
-    files |= _asyncore()
-    return files
+    parts[ARCHIVE_OF["asyncore"]] |= _asyncore()
+    return parts
 
 
 def _components() -> Iterator[dict[str, Any]]:

@@ -18,26 +18,27 @@ class BundleError(Exception):
     """A bundle that must not or cannot be used; the text names it and the reason."""
 
 
-def unpack(name: str, digest: str) -> None:
-    """Unpack a bundle and remove its archive.
+def unpack(archive: Path, place: Path, digest: str | None = None) -> None:
+    """Unpack an archive into a directory.
 
     Nothing of it is unpacked before the SHA-256 of the whole archive is right.
 
     Args:
-        name: The archive's name in the working directory.
-        digest: Its SHA-256 in lower-case hexadecimal digits.
+        archive: The archive, as tar with any compression that Python knows.
+        place: The directory.
+        digest: Its SHA-256 in lower-case hexadecimal digits; None if it was checked before.
 
     Raises:
         BundleError: It has another digest, or cannot be read or unpacked.
     """
+    name = archive.name
     try:
-        with open(name, "rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        with archive.open("rb") as file:
+            found = digest and hashlib.file_digest(file, "sha256").hexdigest()
             if found != digest:
                 raise BundleError(f"The bundle {name} is refused: its SHA-256 is {found}, but {digest} is expected.")
             file.seek(0)
-            _extract(file)
-        Path(name).unlink()
+            _extract(file, place)
     except OSError as error:
         raise BundleError(f"The bundle {name} cannot be unpacked: {error.strerror or error}") from error
     except (EOFError, tarfile.TarError, zlib.error) as error:
@@ -45,16 +46,22 @@ def unpack(name: str, digest: str) -> None:
         raise BundleError(f"The bundle {name} is no archive that can be unpacked: {words}") from error
 
 
-def _extract(file: BinaryIO) -> None:
+def _extract(file: BinaryIO, place: Path) -> None:
     with tarfile.open(fileobj=file) as tar:
         if hasattr(tarfile, "tar_filter"):
-            tar.extractall(filter="tar")
+            tar.extractall(place, filter="tar")
         else:  # Python before 3.11.4
-            tar.extractall()
+            tar.extractall(place)
+
+
+def main(name: str, digest: str) -> None:
+    """Unpack a bundle into the working directory and remove its archive; exit with one sentence if that fails."""
+    try:
+        unpack(Path(name), Path(), digest)
+        Path(name).unlink()
+    except (BundleError, OSError) as problem:
+        sys.exit(str(problem))
 
 
 if __name__ == "__main__":
-    try:
-        unpack(*sys.argv[1:])
-    except BundleError as problem:
-        sys.exit(str(problem))
+    main(*sys.argv[1:])

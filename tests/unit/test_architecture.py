@@ -38,7 +38,7 @@ FLOORS = {
     "executor": (
         "json_codec untrusted number_text retention memory redaction cql figures mesos_http certificate_messages "
         "maven_lock metadata_addresses whole_file python_files unpack bytecode",
-        "protocol sbom", "jmx s3 tls",
+        "protocol sbom late_libraries", "jmx s3 tls",
         "cassandra bundle", "jobs", "backup repair node", "restore agent", "program", "__main__",
     ),
     "executor.backup": (

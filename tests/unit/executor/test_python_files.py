@@ -15,7 +15,9 @@ from tests.unit.executor.test_bundle import unpack
 
 # Everything that the executor imports, and then every file of which the process can run code.
 SCRIPT = """\
-import sys, ssl, ctypes, lzma, subprocess, executor.program, boto3, cassandra.cluster, backports.zstd
+import sys, ssl, ctypes, lzma, subprocess, executor.program, executor.late_libraries
+executor.late_libraries.install()
+import boto3, cassandra.cluster, backports.zstd
 import cryptography.hazmat.primitives.ciphers.aead
 print(sys.executable)
 print(subprocess.run([sys.executable, "-I", "-c", "print(6 * 7)"], capture_output=True, text=True).stdout.strip())
