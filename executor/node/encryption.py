@@ -25,24 +25,23 @@ class NodeEncryption:
     def __init__(self, task_id: str, launch: NodeLaunch, where: Surroundings, send: Callable[[str], object]) -> None:
         self._launch = launch
         self._where = where
+        self._ask = lambda request: send(encode_message(CertificateQuery(task_id, request)))
         self._certificates: Certificates | None = None
-        if launch.encryption == OFF or launch.paused:
-            return
-        # cryptography takes memory, and few executors would need it.
-        from executor.tls.renewal import Certificates, Holder
-
-        holder = Holder(launch.node, where.address, where.tls_files(launch))
-        self._certificates = Certificates(
-            holder, lambda request: send(encode_message(CertificateQuery(task_id, request)))
-        )
 
     def prepare(self) -> None:
         """Get the certificate before Cassandra starts. Raises LaunchError."""
-        if self._certificates is None:
+        launch = self._launch
+        if launch.encryption == OFF or launch.paused:
             return
-        from executor.tls.certificate import CertificateError
-        from executor.tls.renewal import START_SECONDS
+        # cryptography takes memory and is packed in the bundle, and few executors would need it.
+        try:
+            from executor.tls.certificate import CertificateError
+            from executor.tls.renewal import START_SECONDS, Certificates, Holder
+        except ImportError as error:
+            raise LaunchError("bundle", str(error)) from error
 
+        holder = Holder(launch.node, self._where.address, self._where.tls_files(launch))
+        self._certificates = Certificates(holder, self._ask)
         try:
             self._certificates.obtain(START_SECONDS)
         except (CertificateError, OSError) as error:
