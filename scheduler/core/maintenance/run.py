@@ -278,7 +278,7 @@ def close(cycle: Cycle, view: View) -> None:
     cycle.put(ended)
     for record in _oldest(cycle.state, ended):
         cycle.remove(record)
-    cycle.put(_summary(ended, steps))
+    cycle.put(_summary(cycle.state, ended, steps))
 
 
 def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
@@ -298,16 +298,16 @@ def verdict(steps: Iterable[StepRecord]) -> tuple[OperationState, str]:
     return state, shorten("; ".join(dict.fromkeys(words)))
 
 
-def _summary(operation: OperationRecord, steps: list[StepRecord]) -> HistoryRecord:
+def _summary(state: ClusterState, operation: OperationRecord, steps: list[StepRecord]) -> HistoryRecord:
     """Return the record of the history, within `SIZE_LIMIT`.
 
     Of very many nodes or tables only the numbers are kept; if even these are too long, only the failed steps.
     """
     begun = {f"{step.phase}.{step.name}": step for step in steps if step.started_at is not None}
-    whole = {name: _step(step, step.result) for name, step in begun.items()}
+    whole = {name: _step(state, step, step.result) for name, step in begun.items()}
     if len(json.dumps(whole)) <= SIZE_LIMIT:
         return HistoryRecord(operation, whole)
-    short = {name: _step(step, plain_values(step.result)) for name, step in begun.items()}
+    short = {name: _step(state, step, plain_values(step.result)) for name, step in begun.items()}
     if len(json.dumps(short)) <= SIZE_LIMIT:
         return HistoryRecord(operation, short)
     kept, room = {}, SIZE_LIMIT
@@ -318,12 +318,12 @@ def _summary(operation: OperationRecord, steps: list[StepRecord]) -> HistoryReco
     return HistoryRecord(operation, kept)
 
 
-def _step(step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
+def _step(state: ClusterState, step: StepRecord, result: Mapping[str, Any]) -> Mapping[str, Any]:
     return {
         "state": step.state.value,
         "started_at": step.started_at,
         "finished_at": step.finished_at,
-        "error": step.failures.message,
+        "error": named(state, step.failures.message),
         "result": result,
     }
 

@@ -54,6 +54,13 @@ def test_the_end_of_an_operation(before: OperationState, after: OperationState) 
     assert record.steps["Cleanup.node-0"] == expected
 
 
+def test_the_errors_that_are_kept_name_nodes() -> None:
+    address = up(1).address
+    failed = step("cleanup.Cleanup.node-0", StepState.FAILED, failures=Failures(3, 0.0, f"CQL on {address}: refused"))
+    (record,) = closed(operation("cleanup", OperationState.STOPPING, nodes=1), failed).history.values()
+    assert record.steps["Cleanup.node-0"]["error"] == f"CQL on node-1 ({address}): refused"
+
+
 COMPARE = {"verdict": "equal", "message": ""}
 WRONG = {"verdict": "different", "message": "different: shop.users (1 row is missing here)"}
 UNSEEN = {"verdict": "not compared", "message": "not compared: shop.users (it was dropped meanwhile)"}
