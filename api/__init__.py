@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response
-from werkzeug.routing import Rule
 
 from api.endpoints import (
     artifacts,
@@ -128,30 +127,12 @@ def _forbid_caching(response: Response) -> Response:
     return response
 
 
-class LazyRule(Rule):
-    """A rule that compiles the functions that build its address when they are called.
-
-    Nothing here builds addresses from rules, and these functions are four fifths of the time that making an application
-    takes. The method is not a public one of Werkzeug: under another name, a rule only takes longer to make.
-    """
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        make = super()._compile_builder
-
-        def build(rule: Rule, /, **values: object) -> tuple[str, str]:
-            return make(append_unknown)(rule, **values)
-
-        return build
-
-
 class Application(Flask):
     """A Flask application whose paths are also below `/service/<name>` and `/<name>`, which become the SCRIPT_NAME.
 
     It reads `//` in a path as `/`, because one example of the reference has it: Flask would redirect instead, and curl
     follows no redirect without an option.
     """
-
-    url_rule_class = LazyRule
 
     def __init__(self, service_name: str) -> None:
         super().__init__(__name__, static_folder=None)
