@@ -82,5 +82,5 @@ for _ in range(2):
 
 
 def test_without_a_bundle_imports_are_as_usual(tmp_path: Path) -> None:
-    ended = run(tmp_path / "late", "import boto3; print(any('late' in path for path in sys.path))")
+    ended = run(tmp_path / "late", f"import boto3; print(any({str(tmp_path)!r} in path for path in sys.path))")
     assert ended.stdout == "False\n", ended.stderr
