@@ -10,6 +10,7 @@ import marshal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 _STARTED = "executor.program"
@@ -30,7 +31,7 @@ class BytecodeError(Exception):
 
 
 def compiled(files: Mapping[str, Path]) -> dict[str, bytes]:
-    """Return the bytecode of those modules that a start of the executor loads.
+    """Return the bytecode of the modules that a start of the executor loads.
 
     Args:
         files: The modules by their path in the bundle.
@@ -46,11 +47,18 @@ def compiled(files: Mapping[str, Path]) -> dict[str, bytes]:
     if ended.returncode != 0:
         raise BytecodeError(f"{_STARTED} cannot be loaded:\n{ended.stderr.strip()}")
     loaded = {Path(line).resolve() for line in ended.stdout.splitlines()}
-    return {
-        importlib.util.cache_from_source(name): _bytecode(name, path)
-        for name, path in files.items()
-        if name.endswith(".py") and path.resolve() in loaded
-    }
+    made = {}
+    for name, path in files.items():
+        if name.endswith(".py") and path.resolve() in loaded:
+            # The constants of Python 3.14 can be slices, which this format lacks. Each start compiles such a module.
+            with suppress(ValueError):
+                made[_place(PurePosixPath(name))] = _bytecode(name, path)
+    return made
+
+
+def _place(module: PurePosixPath) -> str:
+    """Return where an executor looks for the bytecode, wherever the builder's own Python keeps it."""
+    return str(module.parent / "__pycache__" / f"{module.stem}.{sys.implementation.cache_tag}.pyc")
 
 
 def _bytecode(name: str, path: Path) -> bytes:
