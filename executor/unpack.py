@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import sys
 import tarfile
-import zlib
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,15 +34,16 @@ def unpack(archive: Path, place: Path, digest: str | None = None) -> None:
     try:
         with archive.open("rb") as file:
             found = digest and hashlib.file_digest(file, "sha256").hexdigest()
-            if found != digest:
-                raise BundleError(f"The bundle {name} is refused: its SHA-256 is {found}, but {digest} is expected.")
-            file.seek(0)
-            _extract(file, place)
+            if found == digest:
+                file.seek(0)
+                _extract(file, place)
     except OSError as error:
         raise BundleError(f"The bundle {name} cannot be unpacked: {error.strerror or error}") from error
-    except (EOFError, tarfile.TarError, zlib.error) as error:
+    except Exception as error:  # each compression has errors of its own
         words = " ".join(str(error).split())
         raise BundleError(f"The bundle {name} is no archive that can be unpacked: {words}") from error
+    if found != digest:
+        raise BundleError(f"The bundle {name} is refused: its SHA-256 is {found}, but {digest} is expected.")
 
 
 def _extract(file: BinaryIO, place: Path) -> None:
@@ -52,6 +52,10 @@ def _extract(file: BinaryIO, place: Path) -> None:
             tar.extractall(place, filter="tar")
         else:  # Python before 3.11.4
             tar.extractall(place)
+        # The entries end before the archive, whose last bytes have its checksum.
+        assert tar.fileobj is not None
+        while tar.fileobj.read(1 << 16):
+            pass
 
 
 def main(name: str, digest: str) -> None:

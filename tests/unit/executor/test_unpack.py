@@ -72,6 +72,23 @@ def test_a_bundle_that_is_missing_broken_or_cut_off_is_said(tmp_path: Path) -> N
     assert str(problem(hashlib.sha256(content).hexdigest())).startswith(f"The bundle {NAME} is no archive that can be")
 
 
+def test_a_damaged_checksum_and_a_link_to_nothing_are_said(tmp_path: Path) -> None:
+    make_bundle(tmp_path / NAME)
+    content = bytearray((tmp_path / NAME).read_bytes())
+    content[-6] ^= 1
+    (tmp_path / NAME).write_bytes(content)
+    words = str(problem(hashlib.sha256(content).hexdigest()))
+    assert words.startswith(f"The bundle {NAME} cannot be unpacked: CRC check failed")
+    with tarfile.open(tmp_path / NAME, "w:gz") as tar:
+        link = tarfile.TarInfo("cassandra/link")
+        link.type, link.linkname = tarfile.LNKTYPE, "nothing"
+        tar.addfile(link)
+    words = str(problem(hashlib.sha256((tmp_path / NAME).read_bytes()).hexdigest()))
+    assert words.startswith(f"The bundle {NAME} is no archive that can be unpacked: ")
+    assert "nothing" in words
+    assert "\n" not in words
+
+
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     digest = make_bundle(tmp_path / NAME)
     command = ["sh", "-c", 'ulimit -f 1 && exec "$@"', "sh", sys.executable, unpack.__file__, NAME, digest]
