@@ -5,6 +5,7 @@ The command that starts the executor leaves it packed. Imports little, since it 
 
 from __future__ import annotations
 
+import atexit
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -39,6 +40,7 @@ def begin(environ: Mapping[str, str]) -> LateBundle | None:
     command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), *arguments]
     secrets = {name for name in environ if name.endswith("_TOKEN")}
     inherited = {name: value for name, value in environ.items() if name not in secrets}
-    return LateBundle(
-        subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=inherited)
-    )
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=inherited)
+    # On a slow disk it would work on after an executor that was told to end.
+    atexit.register(process.kill)
+    return LateBundle(process)

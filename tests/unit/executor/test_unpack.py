@@ -17,6 +17,7 @@ from executor.cassandra import late_bundle
 
 NAME = "cassandra.tar.gz"
 OTHER = "0" * 64
+ROOT = str(Path(unpack.__file__).parents[1])
 
 
 def make_bundle(path: Path, compressed: bool = True) -> str:
@@ -100,6 +101,14 @@ def test_a_process_that_dies_without_a_word_is_said(tmp_path: Path) -> None:
     process = subprocess.Popen(["sh", "-c", "kill -9 $$"], stderr=subprocess.PIPE, text=True)
     words = "the process that unpacks the Cassandra bundle ended with -9"
     assert late_bundle.LateBundle(process).problem() == words
+
+
+def test_the_process_ends_with_the_executor(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / NAME)  # which it waits to read
+    script = f"from executor.cassandra import late_bundle; late_bundle.begin({{'{late_bundle.VARIABLE}': '{NAME} 0'}})"
+    # Both write to this pipe, whose end comes with the end of the last one.
+    command = [sys.executable, "-c", script]
+    subprocess.run(command, env={"PYTHONPATH": ROOT}, capture_output=True, timeout=20, check=True)
 
 
 def test_without_a_late_bundle_nothing_is_begun() -> None:
