@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from executor import unpack
+from executor.agent.environment import TOKEN
 from executor.cassandra import late_bundle
 
 NAME = "cassandra.tar.gz"
@@ -109,6 +110,17 @@ def test_the_process_ends_with_the_executor(tmp_path: Path) -> None:
     # Both write to this pipe, whose end comes with the end of the last one.
     command = [sys.executable, "-c", script]
     subprocess.run(command, env={"PYTHONPATH": ROOT}, capture_output=True, timeout=20, check=True)
+
+
+def test_the_process_gets_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "names.py"
+    program.write_text("import os, sys; sys.exit(' '.join(os.environ))")
+    monkeypatch.setattr(late_bundle, "_PROGRAM", program)
+    bundle = late_bundle.begin({late_bundle.VARIABLE: f"{NAME} {OTHER}", TOKEN: "secret"})
+    assert bundle is not None
+    words = str(bundle.problem()).split()
+    assert late_bundle.VARIABLE in words
+    assert TOKEN not in words
 
 
 def test_without_a_late_bundle_nothing_is_begun() -> None:
