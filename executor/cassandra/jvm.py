@@ -112,6 +112,9 @@ def _properties(launch: NodeLaunch, files: Files) -> list[str]:
         "java.io.tmpdir": str(files.tmp),
         # Of Jolokia's server: seconds until a request has come whole. Those that never end would hold all its threads.
         "sun.net.httpserver.maxReqTime": "10",
+        # Of a join that was interrupted: Cassandra remembers which ranges it has got, but not what was written to them
+        # since. By default it refuses to go on, or leaves them out without a word. A member has no use for this.
+        "cassandra.reset_bootstrap_progress": "true",
     }
     if launch.replace_address is not None:
         properties["cassandra.replace_address_first_boot"] = launch.replace_address

@@ -38,6 +38,10 @@ def test_order_lets_the_user_have_the_last_word() -> None:
     assert arguments[-5:-2] == ["-Dkept=1", "-Xss512k", "-cp"]
 
 
+def test_a_join_after_an_interrupted_one_streams_all_ranges_again() -> None:
+    assert "-Dcassandra.reset_bootstrap_progress=true" in command(make_launch(), FILES)
+
+
 def test_class_path_begins_with_what_is_the_same_in_any_sandbox() -> None:
     assert command(make_launch(), FILES)[-2:] == ["lib/a.jar:lib/b.jar:/s/o.jar:/s/conf:/s/bundle_conf", MAIN_CLASS]
 
