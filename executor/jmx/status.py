@@ -17,6 +17,8 @@ UNKNOWN = "UNKNOWN"
 STARTING = "STARTING"
 # Cassandra still reports NORMAL after it has stopped its gossip, as its failure policies do.
 ISOLATED = "ISOLATED"
+# A stream of the join broke. Cassandra goes on running without a place in the ring.
+JOINING_FAILED = "JOINING_FAILED"
 
 _STORAGE_SERVICE = (
     "OperationMode", "Joined", "NativeTransportRunning", "Initialized", "GossipRunning", "LocalHostId", "Tokens",

@@ -17,7 +17,7 @@ from executor.cassandra.install import Installation, LaunchError, Surroundings, 
 from executor.cassandra.process import Cassandra
 from executor.cassandra.volume import VolumeLock
 from executor.certificate_messages import CertificateCall, CertificateReply
-from executor.jmx.status import PAUSED, UNKNOWN
+from executor.jmx.status import JOINING_FAILED, PAUSED, UNKNOWN
 from executor.jobs.context import NodeFacts
 from executor.jobs.runner import Runner
 from executor.node import launch_rules, reporting
@@ -76,6 +76,7 @@ class _Stop:
     reason: str
     terminate_at: float
     grace: float  # from SIGTERM to SIGKILL
+    state: str = "TASK_KILLED"
     kill_at: float | None = None
     terminated: bool = False
     killed: bool = False
@@ -261,6 +262,8 @@ class Node:
         if changed is not None:
             _LOG.info("mode %s, native transport %s", changed.mode, changed.native_transport_running)
             self._send_status(changed)
+            if changed.mode == JOINING_FAILED:  # Cassandra would stay so, and own no ranges
+                self._begin_stop("it could not join the ring", 0.0, DEFAULT_GRACE_SECONDS, "TASK_FAILED")
 
     def _send_status(self, status: NodeStatus) -> None:
         assert self._task_id is not None
@@ -318,7 +321,7 @@ class Node:
             grace = event.grace * (1 - _REPORT_SHARE) - drain
         self._begin_stop(f"shut down: {event.reason}", drain, grace)
 
-    def _begin_stop(self, reason: str, drain: float, grace: float) -> None:
+    def _begin_stop(self, reason: str, drain: float, grace: float, state: str = "TASK_KILLED") -> None:
         if self._ended:
             return
         if self._cassandra is None:
@@ -335,7 +338,7 @@ class Node:
             return
         self._jobs.stop(f"the node stops: {reason}")
         _LOG.info("stopping Cassandra (%s): drain for at most %.1f s, then %.1f s to end", reason, drain, grace)
-        self._stop = _Stop(reason, now + drain, grace)
+        self._stop = _Stop(reason, now + drain, grace, state)
         worker = threading.Thread(target=self._drain, args=(self._cassandra, drain), name="drain", daemon=True)
         try:
             worker.start()
@@ -372,11 +375,12 @@ class Node:
 
     def _on_exit(self, cassandra: Cassandra, code: int) -> None:
         how = exit_cause.describe_exit(code)
-        if self._stop is not None:
+        if self._stop is not None and self._stop.state == "TASK_KILLED":
             self._finish("TASK_KILLED", f"{self._stop.reason}: {self._stop.drained}, ended with {how}")
             return
+        words = f"Cassandra ended with {how}" if self._stop is None else f"Cassandra was stopped: {self._stop.reason}"
         cause = exit_cause.shorten(cassandra.cause())
-        self._finish("TASK_FAILED", f"Cassandra ended with {how}" + (f":\n{cause}" if cause else ""))
+        self._finish("TASK_FAILED", words + (f":\n{cause}" if cause else ""))
 
     def _finish(self, state: str, message: str) -> None:
         assert self._task_id is not None

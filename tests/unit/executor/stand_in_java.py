@@ -61,6 +61,10 @@ def main() -> None:
         words = "java.io.IOException: disk" + " of many words" * int(option("standin.words", "0"))
         log.write_text(f"INFO  [main] now - fine\nERROR [main] now - it broke\n{words}\n\tat a.b.C\n")
         os._exit(int(code))
+    if mode := option("standin.mode"):
+        MODE["OperationMode"] = mode
+        words = "ERROR [main] now - Bootstrap will have to be restarted.\n"
+        (Path(option("cassandra.logdir")) / "system.log").write_text(words)
     config = next(item.partition("=config=")[2] for item in sys.argv if "=config=" in item)
     properties = dict(line.split("=", 1) for line in Path(config).read_text().splitlines())
     if option("standin.term") == "ignore":

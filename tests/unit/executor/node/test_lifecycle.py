@@ -136,6 +136,21 @@ def test_cassandra_that_is_killed_from_outside_is_a_failure(driver: Driver) -> N
     assert driver.end() == ("TASK_FAILED", "Cassandra ended with signal SIGKILL")
 
 
+def test_a_join_that_failed_ends_for_another_attempt(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.mode=JOINING_FAILED"))
+    state, message = driver.end()
+    assert (state, message.splitlines()) == (
+        "TASK_FAILED",
+        [
+            "Cassandra was stopped: it could not join the ring:",
+            "ERROR [main] now - Bootstrap will have to be restarted.",
+        ],
+    )
+    data = driver.recorder.updates[-1][3]
+    assert data is not None
+    assert parse_status(data).mode == "JOINING_FAILED"
+
+
 def test_a_kill_during_the_preparations_needs_no_cassandra(tmp_path: Path) -> None:
     sandbox = make_sandbox(tmp_path)
     taken = lock(sandbox / "volume", 1.0, lambda _text: None)
