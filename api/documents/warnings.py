@@ -9,6 +9,7 @@ from scheduler.core.nodes.clocks import wrong_clocks
 from scheduler.core.nodes.missing_keys import missing_key_warnings
 from scheduler.core.plans.cautions import cautions
 from scheduler.core.ring.partitions import partitions
+from scheduler.core.ring.racks import foreign_racks
 from scheduler.loop.snapshot import Snapshot
 
 
@@ -21,4 +22,5 @@ def cluster_warnings(found: Snapshot, of_certificates: Sequence[str]) -> list[st
         *of_certificates,
         *map(sentence, wrong_clocks(state).values()),
         *map(sentence, partitions(state, found.at)),
+        *map(sentence, foreign_racks(state)),
     ]

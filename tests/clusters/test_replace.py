@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cassandra import ConsistencyLevel
+from cassandra.query import SimpleStatement
 
 from devcluster.requests import get
 from tests.cluster.world import World, deployed, make_layout
@@ -69,6 +71,13 @@ def test_replace(spacious: World) -> None:
     assert after["failures"] == 0
     with world.cql() as session:
         assert {row.id for row in session.execute("SELECT id FROM moved.rows")} == set(range(ROWS))
+        # Each replica has its rows: with the rack of the new agent, other nodes would own ranges that they never got.
+        alone = SimpleStatement("SELECT id FROM moved.rows", consistency_level=ConsistencyLevel.ONE)
+        for _ in range(6):
+            assert {row.id for row in session.execute(alone)} == set(range(ROWS))
+    assert (lost["rack"], world.read("/v1/nodes/node-2/status")["rack"]) == ("r3", "r3")
+    (words,) = world.read("/v1/health")["warnings"]
+    assert words.startswith("For Cassandra, node-2 is in rack r3, and its agent is in r1: if r1 fails, "), words
 
     world.start()
     wait_for("nothing is reserved where it was", lambda: not reserved(world, lost["hostname"]), 120.0)

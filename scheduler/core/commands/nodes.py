@@ -108,7 +108,7 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
     node = _one(state, command.node)
     if isinstance(node, Refusal):
         return node
-    if (again := place_again(state, node, command.forced)) is not None:
+    if (again := place_again(state, node, command.forced, now)) is not None:
         return replace(state, nodes={**state.nodes, node.name: again})
     if (forced := _force_replacement(node)) is not None and command.forced:
         return replace(state, nodes={**state.nodes, node.name: forced})

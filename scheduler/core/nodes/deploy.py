@@ -6,7 +6,7 @@ node was ready once, and keeps it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -25,7 +25,7 @@ from scheduler.core.nodes.recovery import (
     may_have_default_superuser,
     try_in_place,
 )
-from scheduler.core.nodes.replacement import has_moved, is_left_behind
+from scheduler.core.nodes.replacement import has_moved, is_left_behind, kept_rack
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
@@ -34,6 +34,8 @@ from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, Ta
 from scheduler.core.state.reason import Code, Reason
 
 REFUSED_SECONDS = 5.0
+# Mesos offers all free agents within seconds. After this time, a replacement goes to another rack than its own.
+RACK_SECONDS = 20.0
 LONG_SECONDS = 3600.0
 # After this time from a launch's end, every offer from before it has arrived.
 SETTLE_SECONDS = 3.0
@@ -219,7 +221,7 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
     except PlacementError as error:  # the target of an older version, which checked less
         cycle.waits[node.name] = str(error)
         return
-    chosen = _best_offer(cycle, others, fits)
+    chosen = _best_offer(cycle, node, others, fits)
     for offer in fits:
         cycle.explain(node, offer, (), "launched" if offer is chosen else "fits")
         if offer is not chosen:
@@ -254,6 +256,7 @@ def _fitting_offers(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list
     left = node.intent.previous.agent.id if node.intent is not None and node.intent.previous is not None else None
     for offer in cycle.offers.values():
         reasons = new_refusals(spec, offer, taken, spread)
+        reasons = (*reasons, *_other_rack(node, rack_of(spec, offer.agent), cycle.now))
         if offer.agent.id == left or offer.agent.hostname == node.left_host:
             reasons = (Reason(Code.AGENT_LEFT, f"{node.name} leaves this agent"), *reasons)
         if not reasons:
@@ -266,15 +269,33 @@ def _fitting_offers(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list
     return fits
 
 
-def _best_offer(cycle: Cycle, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
-    """Return the offer in the rack with the fewest nodes, then by host name, so that racks fill evenly."""
-    spec = cycle.state.target.spec
+def _other_rack(node: NodeRecord, rack: str | None, now: float) -> Iterator[Reason]:
+    """Yield why a replacement does not go to another rack yet: an agent of its own may be offered in a moment."""
+    own = kept_rack(node)
+    if own is None or rack is None or rack == own or node.intent is None or node.intent.previous is None:
+        return
+    if now - node.intent.previous.moved_at < RACK_SECONDS:
+        text = f"the agent is in rack {rack}, and an agent in {own} is waited for, {RACK_SECONDS:.0f} s at most"
+        yield Reason(Code.OTHER_RACK, text)
+
+
+def _best_offer(cycle: Cycle, node: NodeRecord, others: Iterable[NodeRecord], fits: list[Offer]) -> Offer | None:
+    """Return the offer in the rack that a replacement keeps, or in that with the fewest nodes, then by host name.
+
+    So racks fill evenly.
+    """
+    spec, own = cycle.state.target.spec, kept_rack(node)
     counts: dict[str, int] = {}
     for other in others:
         counts[other.rack] = counts.get(other.rack, 0) + 1
     return min(
         fits,
-        key=lambda offer: (counts.get(rack_of(spec, offer.agent) or "", 0), offer.agent.hostname, offer.agent.id),
+        key=lambda offer: (
+            own is not None and rack_of(spec, offer.agent) != own,
+            counts.get(rack_of(spec, offer.agent) or "", 0),
+            offer.agent.hostname,
+            offer.agent.id,
+        ),
         default=None,
     )
 

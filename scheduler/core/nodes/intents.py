@@ -152,7 +152,7 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
     elif node.task.id == intent.task_id and may_live(node) and node.task.state not in UNSEEN:
         _end_task(cycle, node, intent)
     elif awaits_peers(node) and peer_block(cycle.state, node) is None:
-        cycle.put(move(node))
+        cycle.put(move(node, cycle.now))
 
 
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:

@@ -27,6 +27,7 @@ from scheduler.core.mesos.offer_operations import (
 from scheduler.core.mesos.placement import Spread
 from scheduler.core.mesos.resources import Needs, Share, contains, node_needs, to_scalar
 from scheduler.core.mesos.task_info import Executor, Launch, Seeds, build_task, executor_id, task_id
+from scheduler.core.nodes.replacement import kept_rack
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import is_paused
 from scheduler.core.state.node import Agent, NodeRecord, Reservation, TaskRecord, TaskState
@@ -98,7 +99,9 @@ def launch_new(node: NodeRecord, offer: Offer, start: Start) -> Fit:
     hold = new_hold(spec.role, spec.principal, reservation.id, start.cluster_id)
     created = volume(hold, size, source, reservation.volume_id, spec.principal)
     agent = Agent(offer.agent.id, offer.agent.hostname, _kept_attributes(spec, offer.agent), offer.agent.url)
-    record = replace(node, agent=agent, reservation=reservation, rack=rack_of(spec, offer.agent) or "")
+    record = replace(
+        node, agent=agent, reservation=reservation, rack=kept_rack(node) or rack_of(spec, offer.agent) or ""
+    )
     record = _add_task(record, start)
     assert record.task is not None
     reserved = [*shares(hold, needs.total), ports(hold, needs.ports), disk(hold, size, source)]

@@ -3,6 +3,9 @@
 Between `move` and `settle` the record is that of a node that was never a member. The rules of the plan deploy place it
 on any agent but the old one, with a new reservation and volume, and it starts with the address that it replaces. So
 there is one replacement at most, even after failures, and it never bootstraps under another identity.
+
+It keeps the rack for Cassandra, wherever it runs: Cassandra places replicas by rack, and a token that changes its rack
+gives other nodes ranges that no one streams to them.
 """
 
 from __future__ import annotations
@@ -33,6 +36,11 @@ _ABSENT = UNSEEN | {TaskState.LOST, TaskState.GONE}
 def has_moved(node: NodeRecord) -> bool:
     """Return whether the node was moved away from its place, and its replacement is not a member yet."""
     return node.intent is not None and node.intent.previous is not None and node.deployed is None
+
+
+def kept_rack(node: NodeRecord) -> str | None:
+    """Return the rack that the replacement keeps; None for any other node."""
+    return (node.intent.previous.rack or None) if has_moved(node) and node.intent and node.intent.previous else None
 
 
 def is_given_up(node: NodeRecord) -> bool:
@@ -84,8 +92,8 @@ def peer_block(state: ClusterState, node: NodeRecord) -> tuple[str, str] | None:
     return up[0].name, f"waits for {up[0].name} {wait}"
 
 
-def move(node: NodeRecord) -> NodeRecord:
-    """Return the node without its place, which the intent keeps.
+def move(node: NodeRecord, now: float) -> NodeRecord:
+    """Return the node without its place, which the intent keeps from now on.
 
     The task has ended, or Mesos cannot see it.
     """
@@ -103,6 +111,7 @@ def move(node: NodeRecord) -> NodeRecord:
         deployed=node.deployed,
         host_id=node.host_id,
         address=node.address,
+        moved_at=now,
     )
     return replace(_without_place(node), deployed=None, intent=replace(node.intent, previous=previous))
 
@@ -126,7 +135,7 @@ def move_back(node: NodeRecord) -> NodeRecord | None:
     )
 
 
-def place_again(state: ClusterState, node: NodeRecord, forced: bool) -> NodeRecord | None:
+def place_again(state: ClusterState, node: NodeRecord, forced: bool, now: float) -> NodeRecord | None:
     """Return the record of an ended replacement for another placement; None for any other node.
 
     If the ended one had taken over the tokens, the next one replaces it, not the node before.
@@ -141,7 +150,7 @@ def place_again(state: ClusterState, node: NodeRecord, forced: bool) -> NodeReco
     if _has_taken_over(state, node):
         settled = settle(node)
         ended = replace(settled, intent=node.known_intent, deployed=node.known_task.configuration)
-        again = move(ended)
+        again = move(ended, now)
         return replace(again, intent=replace(again.known_intent, task_id=node.known_task.id))
     abandoned = (*node.abandoned, abandoned_on(node.reservation, node.agent if node.reservation.seen else None))
     return replace(_without_place(node), abandoned=abandoned)

@@ -13,6 +13,7 @@ from scheduler.core.state.node import NodeRecord
 
 # With fewer racks, no majority of them remains.
 LEAST_RACKS = 3
+MOST_NAMED = 5
 
 
 def rack_problem(state: ClusterState) -> str | None:
@@ -31,6 +32,21 @@ def rack_problem(state: ClusterState) -> str | None:
     return next(
         (problem for node in up if (problem := _status_problem(state, node, len(racks), since)) is not None), None
     )
+
+
+def foreign_racks(state: ClusterState) -> tuple[str, ...]:
+    """Return a sentence for each of the first nodes whose agent is in another rack than they are for Cassandra."""
+    attribute = state.target.spec.rack_attribute
+    found = []
+    for node in by_index(state.nodes.values()):
+        # An agent without the attribute says nothing.
+        place = node.agent.attributes.get(attribute) if node.agent is not None and attribute else None
+        if place is not None and node.deployed is not None and node.rack != place:
+            found.append(
+                f"for Cassandra, {node.name} is in rack {node.rack}, and its agent is in {place}: if {place} fails, "
+                f"replicas of two racks are away; replace {node.name} once an agent of {node.rack} has room"
+            )
+    return tuple(found[:MOST_NAMED])
 
 
 def unreported_members(state: ClusterState) -> set[str]:

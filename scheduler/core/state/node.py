@@ -146,7 +146,8 @@ class IntentKind(StrEnum):
 class Membership:
     """The node before its replacement: kept until the replacement is a member, and released then.
 
-    `gone`: an operator marked its agent as gone, and with it the reservation.
+    `gone`: an operator marked its agent as gone, and with it the reservation. `moved_at` is when the node lost its
+    place, in seconds since the epoch; 0 in records of earlier versions.
     """
 
     agent: Agent
@@ -156,6 +157,7 @@ class Membership:
     deployed: str
     host_id: str | None
     address: str
+    moved_at: float = field(default=0.0, metadata=ADDED)
 
 
 @dataclass(frozen=True)

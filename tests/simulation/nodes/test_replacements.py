@@ -8,6 +8,7 @@ import pytest
 
 from scheduler.core.commands.command import CancelIntent, Interrupt, Proceed, RefusalKind, ReplaceNode, RestartNodes
 from scheduler.core.plans.plan import Status
+from scheduler.core.ring.racks import foreign_racks
 from tests.simulation.engine.samples import agents, begin, spec
 from tests.simulation.engine.script import Expect, Line, Send, World, go_on_crashing, home, play
 from tests.simulation.nodes.test_restarts import UP, relaunched_before_its_turn, settled, until_settled
@@ -25,7 +26,14 @@ def tasks(world: World, node: str = "node-1") -> list[str]:
 
 
 def released(hostname: str) -> Line:
-    return Expect.state(f"nothing is left on {hostname}", lambda world: not world.agent(hostname).volumes)
+    """No volume is left on this agent but that of a node which is there now."""
+
+    def is_true(world: World) -> bool:
+        nodes = world.scheduler.state.nodes.values()
+        used = {node.reservation.volume_id for node in nodes if node.reservation is not None}
+        return not world.agent(hostname).volumes.keys() - used
+
+    return Expect.state(f"nothing is left on {hostname}", is_true)
 
 
 def place(world: World, node: str = "node-1") -> str:
@@ -62,6 +70,44 @@ def test_a_healthy_node_is_replaced_on_another_agent() -> None:
     assert after.agent is not None
     assert after.agent.hostname not in ("127.0.0.2", "127.0.0.3", "127.0.0.4")
     assert after.host_id != before.host_id
+
+
+def test_a_replacement_goes_to_its_own_rack() -> None:
+    """Although another one has fewer nodes."""
+    found = play([Send.until_complete(), Send.time(1.0, cycles=3)], World(spec(4), agents(7)))
+    assert found.scheduler.state.nodes["node-0"].rack == found.scheduler.state.nodes["node-3"].rack == "r1"
+    play([Send.command(ReplaceNode("node-0", "operator")), until_settled(), Send.time(5.0, cycles=3)], found)
+    node = found.scheduler.state.nodes["node-0"]
+    assert (place(found, "node-0"), node.rack) == ("127.0.0.8", "r1")
+    assert not foreign_racks(found.scheduler.state)
+
+
+def test_a_replacement_in_another_rack_keeps_its_own_for_cassandra() -> None:
+    """Else ranges of other nodes would move, and no one would stream them."""
+    found = world(4)
+    assert (place(found), found.scheduler.state.nodes["node-1"].rack) == ("127.0.0.3", "r2")
+    says = "the agent is in rack r1, and an agent in r2 is waited for, 20 s at most"
+    waits = Expect.step("node-1", Status.PENDING, "NO_OFFER_FITS", "recovery", says)
+    play(
+        [
+            Send.command(REPLACE),
+            Send.time(1.0, cycles=10),
+            waits,
+            until_settled(),
+            Send.time(5.0, cycles=3),
+            released("127.0.0.3"),
+            Expect.plan(Status.COMPLETE),
+        ],
+        found,
+    )
+    node = found.scheduler.state.nodes["node-1"]
+    assert (place(found), node.rack) == ("127.0.0.5", "r2")
+    assert node.task is not None
+    assert {item.launch.rack for item in found.mesos.ring.processes.values() if item.address == "127.0.0.5"} == {"r2"}
+    (words,) = foreign_racks(found.scheduler.state)
+    assert words.startswith("for Cassandra, node-1 is in rack r2, and its agent is in r1: if r1 fails")
+    play([Send.command(RestartNodes(("node-1",), "operator")), until_settled()], found)
+    assert found.scheduler.state.nodes["node-1"].rack == "r2"
 
 
 def test_twice_in_a_row() -> None:
