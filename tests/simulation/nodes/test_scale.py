@@ -111,10 +111,6 @@ def cycle_cost(size: int) -> float:
     return cost(work)
 
 
-def test_a_cycle_with_a_thousand_nodes_and_offers_takes_less_than_a_second() -> None:
-    assert cycle_cost(1000) < 1.0
-
-
 def test_the_cost_of_a_cycle_grows_no_faster_than_nodes_and_offers() -> None:
     small, large = cycle_cost(500), cycle_cost(2000)
     assert large < small * 4 * 2, f"{small:.3f} s for 500, {large:.3f} s for 2000"
@@ -125,13 +121,8 @@ def test_a_thousand_nodes_that_died_are_relaunched_in_one_cycle() -> None:
     lost = [TaskUpdate(f"node-{index}__{UUID}", TaskState.KILLED) for index in range(1000)]
     state = fold_updates(state, lost, 1001.0)
     batch = [held_offer(node) for node in state.nodes.values()]
-    ids = Ids()
-
-    def work() -> None:
-        decision, _ = decide(state, batch, 1001.0, ids)
-        assert len(decision.accepts) == 1000
-
-    assert cost(work, 2) < 1.0
+    decision, _ = decide(state, batch, 1001.0, Ids())
+    assert len(decision.accepts) == 1000
 
 
 def backup_under_way(size: int) -> ClusterState:
@@ -168,10 +159,6 @@ def backup_cost(size: int, stopped: bool = False) -> float:
     return cost(work)
 
 
-def test_a_cycle_while_a_thousand_nodes_are_backed_up_takes_less_than_a_fifth_of_a_second() -> None:
-    assert backup_cost(1000) < 0.2
-
-
 @pytest.mark.parametrize("stopped", [False, True])
 def test_the_cost_of_a_backups_cycle_grows_no_faster_than_the_nodes(stopped: bool) -> None:
     small, large = backup_cost(500, stopped), backup_cost(2000, stopped)
@@ -183,11 +170,8 @@ def test_a_thousand_snapshots_are_launched_in_one_cycle() -> None:
     assert isinstance(state, ClusterState)
     batch = [held_offer(node) for node in state.nodes.values()]
 
-    def work() -> None:
-        decision, _ = decide(state, batch, 1001.0, Ids())
-        assert len(decision.accepts) == 1000
-
-    assert cost(work, 2) < 1.0
+    decision, _ = decide(state, batch, 1001.0, Ids())
+    assert len(decision.accepts) == 1000
 
 
 def held_offer(node: NodeRecord) -> Offer:
@@ -213,22 +197,29 @@ def held_offer(node: NodeRecord) -> Offer:
     return parse_offer(document, "cassandra-role", "cassandra-principal")
 
 
-def test_ten_thousand_updates_are_folded_in_less_than_five_seconds() -> None:
-    state = cluster(1000, 1000)
+def fold_cost(size: int) -> float:
+    """The cost of ten updates of each node."""
+    state = cluster(size, size)
     updates = []
-    for count in range(10_000):
-        index = count % 1000
+    for count in range(10 * size):
+        index = count % size
         status = replace(state.sightings[f"node-{index}"].status, mode="NORMAL" if count % 2 else "DRAINED", live=())
         updates.append(TaskUpdate(f"node-{index}__{UUID}", TaskState.RUNNING, data=encode_status(status)))
-    assert cost(lambda: fold_updates(state, updates, 1002.0)) < 5.0
+    return cost(lambda: fold_updates(state, updates, 1002.0))
 
 
-def test_a_thousand_node_state_is_loaded_in_less_than_two_seconds() -> None:
-    state = cluster(1000, 1000)
+def load_cost(size: int) -> float:
+    state = cluster(size, size)
     contents = {path_of(record): encode_record(record) for record in state.nodes.values()}
     contents |= {path_of(state.target): encode_record(state.target), TARGET: encode_record(Target(state.target.id))}
-    assert cost(lambda: load(contents)) < 2.0
     assert load(contents).nodes == state.nodes
+    return cost(lambda: load(contents))
+
+
+@pytest.mark.parametrize("measure", [fold_cost, load_cost])
+def test_the_cost_of_updates_and_of_a_start_grows_no_faster_than_the_nodes(measure: Callable[[int], float]) -> None:
+    small, large = measure(250), measure(1000)
+    assert large < small * 4 * 2, f"{small:.3f} s for 250, {large:.3f} s for 1000"
 
 
 def test_a_transition_writes_one_small_record() -> None:
