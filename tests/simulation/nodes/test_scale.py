@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,6 +27,8 @@ from scheduler.core.state.operation import StepState
 from scheduler.core.state.record_kinds import TARGET, Target, path_of
 from tests.simulation.engine.samples import Ids, begin, spec
 
+# Sorting grows a little faster than what is sorted.
+MORE = 1.1
 UUID = "f3b6b5de-6a1c-4f21-9d8e-0123456789ab"
 
 
@@ -90,17 +92,23 @@ def small_offer(index: int) -> dict[str, Any]:
     }
 
 
-def cost(work: Callable[[], object], tries: int = 3) -> float:
-    """Seconds of processor time, the best of some tries: other tests may run beside this one."""
-    times = []
-    for _ in range(tries):
-        begin = time.process_time()
+def cost(work: Callable[[], object]) -> int:
+    """Count the function calls of some work, which are the same on any machine; seconds are in the benches."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
         work()
-        times.append(time.process_time() - begin)
-    return min(times)
+    finally:
+        sys.setprofile(None)
+    return calls
 
 
-def cycle_cost(size: int) -> float:
+def cycle_cost(size: int) -> int:
     state, batch = cluster(size - 1, size), offers(size)
 
     def work() -> None:
@@ -113,7 +121,7 @@ def cycle_cost(size: int) -> float:
 
 def test_the_cost_of_a_cycle_grows_no_faster_than_nodes_and_offers() -> None:
     small, large = cycle_cost(500), cycle_cost(2000)
-    assert large < small * 4 * 2, f"{small:.3f} s for 500, {large:.3f} s for 2000"
+    assert large < small * 4 * MORE, f"{small} calls for 500, {large} for 2000"
 
 
 def test_a_thousand_nodes_that_died_are_relaunched_in_one_cycle() -> None:
@@ -143,7 +151,7 @@ def finish_jobs(state: ClusterState) -> ClusterState:
     return fold_updates(state, ends, 1001.0)
 
 
-def backup_cost(size: int, stopped: bool = False) -> float:
+def backup_cost(size: int, stopped: bool = False) -> int:
     state = backup_under_way(size)
     states = Counter(step.state for step in state.steps.values() if step.phase == "Upload")
     assert states == {StepState.COMPLETE: size // 4, StepState.RUNNING: size // 4}
@@ -162,7 +170,7 @@ def backup_cost(size: int, stopped: bool = False) -> float:
 @pytest.mark.parametrize("stopped", [False, True])
 def test_the_cost_of_a_backups_cycle_grows_no_faster_than_the_nodes(stopped: bool) -> None:
     small, large = backup_cost(500, stopped), backup_cost(2000, stopped)
-    assert large < small * 4 * 2, f"{small:.3f} s for 500, {large:.3f} s for 2000"
+    assert large < small * 4 * MORE, f"{small} calls for 500, {large} for 2000"
 
 
 def test_a_thousand_snapshots_are_launched_in_one_cycle() -> None:
@@ -197,7 +205,7 @@ def held_offer(node: NodeRecord) -> Offer:
     return parse_offer(document, "cassandra-role", "cassandra-principal")
 
 
-def fold_cost(size: int) -> float:
+def fold_cost(size: int) -> int:
     """The cost of ten updates of each node."""
     state = cluster(size, size)
     updates = []
@@ -208,7 +216,7 @@ def fold_cost(size: int) -> float:
     return cost(lambda: fold_updates(state, updates, 1002.0))
 
 
-def load_cost(size: int) -> float:
+def load_cost(size: int) -> int:
     state = cluster(size, size)
     contents = {path_of(record): encode_record(record) for record in state.nodes.values()}
     contents |= {path_of(state.target): encode_record(state.target), TARGET: encode_record(Target(state.target.id))}
@@ -217,9 +225,9 @@ def load_cost(size: int) -> float:
 
 
 @pytest.mark.parametrize("measure", [fold_cost, load_cost])
-def test_the_cost_of_updates_and_of_a_start_grows_no_faster_than_the_nodes(measure: Callable[[int], float]) -> None:
-    small, large = measure(250), measure(1000)
-    assert large < small * 4 * 2, f"{small:.3f} s for 250, {large:.3f} s for 1000"
+def test_the_cost_of_updates_and_of_a_start_grows_no_faster_than_the_nodes(measure: Callable[[int], int]) -> None:
+    small, large = measure(100), measure(400)
+    assert large < small * 4 * MORE, f"{small} calls for 100, {large} for 400"
 
 
 def test_a_transition_writes_one_small_record() -> None:
