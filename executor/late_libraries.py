@@ -23,10 +23,9 @@ LATE: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Modules by the name of the archive that has them."""
 ARCHIVE_OF: Mapping[str, str] = {module: archive for archive, modules in LATE.items() for module in modules}
-_LIBRARY = Path(__file__).resolve().parents[1]
-
-
 DIRECTORY = "late"
+"""Where the archives are, beside `lib` in the bundle."""
+_LIBRARY = Path(__file__).resolve().parents[1]
 
 
 class _Finder(MetaPathFinder):
