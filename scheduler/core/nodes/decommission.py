@@ -17,7 +17,7 @@ from scheduler.core.nodes.replacement import vacate
 from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, is_parked
-from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, is_up, may_live
+from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, is_up, may_live, previous_place
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation import (
     SCHEDULER,
@@ -91,7 +91,7 @@ def join_doubt(state: ClusterState, node: NodeRecord) -> str | None:
 def _known_addresses(state: ClusterState) -> set[str | None]:
     """Return the addresses that records name, those of nodes that are being replaced included."""
     nodes = state.nodes.values()
-    moved = {node.intent.previous.address for node in nodes if node.intent and node.intent.previous}
+    moved = {previous.address for node in nodes if (previous := previous_place(node))}
     return {node.address for node in nodes} | moved
 
 

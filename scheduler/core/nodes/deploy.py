@@ -29,7 +29,7 @@ from scheduler.core.nodes.replacement import has_moved, is_left_behind, kept_rac
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
-from scheduler.core.state.lifecycle import by_index, is_down, is_joining, is_running, may_live
+from scheduler.core.state.lifecycle import by_index, is_down, is_joining, is_running, may_live, previous_place
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
@@ -253,7 +253,8 @@ def _fitting_offers(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list
     spread = Spread(parse_constraints(spec.placement), agents)
     taken = {agent.id for agent in agents}
     fits = []
-    left = node.intent.previous.agent.id if node.intent is not None and node.intent.previous is not None else None
+    previous = previous_place(node)
+    left = None if previous is None else previous.agent.id
     for offer in cycle.offers.values():
         reasons = new_refusals(spec, offer, taken, spread)
         reasons = (*reasons, *_other_rack(node, rack_of(spec, offer.agent), cycle.now))
@@ -271,10 +272,10 @@ def _fitting_offers(cycle: Cycle, node: NodeRecord, agents: list[Agent]) -> list
 
 def _other_rack(node: NodeRecord, rack: str | None, now: float) -> Iterator[Reason]:
     """Yield why a replacement does not go to another rack yet: an agent of its own may be offered in a moment."""
-    own = kept_rack(node)
-    if own is None or rack is None or rack == own or node.intent is None or node.intent.previous is None:
+    own, previous = kept_rack(node), previous_place(node)
+    if own is None or previous is None or rack in (None, own):
         return
-    if now - node.intent.previous.moved_at < RACK_SECONDS:
+    if now - previous.moved_at < RACK_SECONDS:
         text = f"the agent is in rack {rack}, and an agent in {own} is waited for, {RACK_SECONDS:.0f} s at most"
         yield Reason(Code.OTHER_RACK, text)
 

@@ -29,7 +29,7 @@ from scheduler.core.mesos.resources import Needs, Share, contains, node_needs, t
 from scheduler.core.mesos.task_info import Executor, Launch, Seeds, build_task, executor_id, task_id
 from scheduler.core.nodes.replacement import kept_rack
 from scheduler.core.state.configuration import Configuration
-from scheduler.core.state.lifecycle import is_paused
+from scheduler.core.state.lifecycle import is_paused, previous_place
 from scheduler.core.state.node import Agent, NodeRecord, Reservation, TaskRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
@@ -180,7 +180,7 @@ def _fit(
 ) -> Fit:
     assert record.task is not None
     assert record.agent is not None
-    previous = record.intent.previous if record.intent is not None else None
+    previous = previous_place(record)
     configuration, launched = start.configuration, record.task
     executor = Executor(
         record.name, launched.executor_id, configuration, start.framework_id, hold, launched.digests,

@@ -15,7 +15,7 @@ from dataclasses import replace
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.ring.missing import is_silent
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import FINAL, UNSEEN, by_index, is_running, is_up, may_live
+from scheduler.core.state.lifecycle import FINAL, UNSEEN, by_index, is_running, is_up, may_live, previous_place
 from scheduler.core.state.node import (
     Abandoned,
     Agent,
@@ -35,12 +35,13 @@ _ABSENT = UNSEEN | {TaskState.LOST, TaskState.GONE}
 
 def has_moved(node: NodeRecord) -> bool:
     """Return whether the node was moved away from its place, and its replacement is not a member yet."""
-    return node.intent is not None and node.intent.previous is not None and node.deployed is None
+    return previous_place(node) is not None and node.deployed is None
 
 
 def kept_rack(node: NodeRecord) -> str | None:
     """Return the rack that the replacement keeps; None for any other node."""
-    return (node.intent.previous.rack or None) if has_moved(node) and node.intent and node.intent.previous else None
+    previous = previous_place(node)
+    return None if previous is None or node.deployed is not None else previous.rack or None
 
 
 def is_given_up(node: NodeRecord) -> bool:

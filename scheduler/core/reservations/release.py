@@ -30,7 +30,7 @@ from scheduler.core.mesos.offer_operations import (
 )
 from scheduler.core.mesos.resources import Share
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind, Refused
-from scheduler.core.state.lifecycle import LIVE
+from scheduler.core.state.lifecycle import LIVE, previous_place
 from scheduler.core.state.node import Abandoned
 from scheduler.core.state.reason import Code, Reason
 
@@ -56,7 +56,7 @@ def kept_reservations(state: ClusterState) -> set[str]:
     """Return the ids of the nodes' reservations, with those of nodes that are being replaced."""
     nodes = state.nodes.values()
     kept = {node.reservation.id for node in nodes if node.reservation is not None}
-    return kept | {node.intent.previous.reservation.id for node in nodes if node.intent and node.intent.previous}
+    return kept | {previous.reservation.id for node in nodes if (previous := previous_place(node))}
 
 
 def is_used(state: ClusterState, resource_id: str, offer: Offer) -> bool:

@@ -14,7 +14,7 @@ from scheduler.core.nodes.replacement import abandoned_on
 from scheduler.core.reservations.garbage import is_ours
 from scheduler.core.reservations.release import known_reservations
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
-from scheduler.core.state.lifecycle import LIVE, by_index, may_live
+from scheduler.core.state.lifecycle import LIVE, by_index, may_live, previous_place
 from scheduler.core.state.node import NodeRecord, TaskState
 
 # The time without any offer of this cluster, while offers are revived, before the teardown.
@@ -39,7 +39,7 @@ def clear_node(node: NodeRecord) -> NodeRecord:
     held = [replace(abandoned, unused=True) for abandoned in node.abandoned]
     if node.reservation is not None and node.agent is not None and not _is_gone(node):
         held.append(abandoned_on(node.reservation, node.agent))
-    previous = None if node.intent is None else node.intent.previous
+    previous = previous_place(node)
     if previous is not None and not previous.gone:
         held.append(abandoned_on(previous.reservation, previous.agent))
     return NodeRecord(index=node.index, abandoned=tuple(held), left=True)

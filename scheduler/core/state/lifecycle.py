@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from operator import attrgetter
 
-from scheduler.core.state.node import Failures, IntentKind, NodeRecord, TaskState
+from scheduler.core.state.node import Failures, IntentKind, Membership, NodeRecord, TaskState
 
 # The order of live states: an update never goes back.
 LIVE_ORDER = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
@@ -56,6 +56,11 @@ def is_joining(node: NodeRecord) -> bool:
 def is_down(node: NodeRecord) -> bool:
     """Return whether the node is a member that is not up."""
     return node.deployed is not None and not is_up(node)
+
+
+def previous_place(node: NodeRecord) -> Membership | None:
+    """Return the place from which the node was moved away, until its replacement is settled."""
+    return None if node.intent is None else node.intent.previous
 
 
 def is_paused(node: NodeRecord) -> bool:
