@@ -61,9 +61,8 @@ def main(bundle: LateBundle | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     agent = Agent(environment, events)
-    node = Node(
-        agent, Surroundings(environment.sandbox, environment.address, os.environ, late_bundle=bundle), events
-    )  # fmt: skip
+    surroundings = Surroundings(environment.sandbox, environment.address, os.environ, late_bundle=bundle)
+    node = Node(agent, surroundings, events)
     agent.open()
     try:
         node.run(environment.recovery_timeout)

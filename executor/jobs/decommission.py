@@ -13,6 +13,7 @@ from typing import Any
 from executor.jmx import java_agent
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jmx.replication import UNIMPORTANT
+from executor.jmx.status import UNKNOWN
 from executor.jobs import schema
 from executor.jobs.blocking import LONGEST_SECONDS, call_watched
 from executor.jobs.context import JobContext, JobError
@@ -21,7 +22,7 @@ from executor.protocol import JobProgress
 _MODE = Attribute(STORAGE_SERVICE, "OperationMode")
 _HOST_ID = Attribute(STORAGE_SERVICE, "LocalHostId")
 _MEMBERS = Attribute(STORAGE_SERVICE, "EndpointToHostId")
-_LEAVING, _LEFT, _FAILED, _UNKNOWN = "LEAVING", "DECOMMISSIONED", "DECOMMISSION_FAILED", "UNKNOWN"
+_LEAVING, _LEFT, _FAILED = "LEAVING", "DECOMMISSIONED", "DECOMMISSION_FAILED"
 _POLL_SECONDS = 1.0
 _SECONDS = 15.0
 
@@ -49,7 +50,7 @@ def decommission(context: JobContext) -> Mapping[str, Any]:
 
 def _wait_left(context: JobContext) -> None:
     """Wait while an earlier call still streams: Cassandra ends the next one at once. Raises JobError unless it left."""
-    while (mode := _mode(context.node.jolokia)) in (_LEAVING, _UNKNOWN):
+    while (mode := _mode(context.node.jolokia)) in (_LEAVING, UNKNOWN):
         _watch(context)
         context.wait(_POLL_SECONDS)
     if mode != _LEFT:
@@ -106,4 +107,4 @@ def _mode(jolokia: Jolokia) -> str:
     try:
         return str(jolokia.read([_MODE], _SECONDS).get(_MODE))
     except JolokiaError:
-        return _UNKNOWN
+        return UNKNOWN

@@ -24,7 +24,7 @@ from scheduler.core.state.node import Missing, NodeRecord
 
 # Queries without an answer before a node counts as silent; the second follows the first after two seconds.
 SILENT = 2
-# The number of peers that a sentence names.
+# The number of nodes that a sentence names, and of such sentences.
 NAMED = 5
 _MODE, _UP = "UNKNOWN", "NORMAL"
 

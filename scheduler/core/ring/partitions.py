@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from itertools import islice
 
-from scheduler.core.ring.missing import is_silent
+from scheduler.core.ring.missing import NAMED, is_silent
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index
 
 # Cassandra convicts and sees again within half a minute, and its executor makes it ask once more after 30 seconds.
 TOLD_SECONDS = 90.0
-# A partition between two rooms has as many pairs as there are nodes in one times those in the other.
-MOST_NAMED = 5
 
 
 def partitions(state: ClusterState, now: float) -> tuple[str, ...]:
@@ -40,11 +38,12 @@ def partitions(state: ClusterState, now: float) -> tuple[str, ...]:
         for name in up.values()
         if name in blind and not blind[name].isdisjoint(up)
     )
-    return tuple(islice(found, MOST_NAMED))
+    # A partition between two rooms has as many pairs as there are nodes in one times those in the other.
+    return tuple(islice(found, NAMED))
 
 
 def _words(name: str, unseen: list[str]) -> str:
-    named = unseen[:MOST_NAMED]
+    named = unseen[:NAMED]
     more = f" and {len(unseen) - len(named)} more" if len(unseen) > len(named) else ""
     verb, each = ("has", "it serves") if len(unseen) == 1 else ("have", "they serve")
     return (

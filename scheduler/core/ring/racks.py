@@ -6,6 +6,7 @@ as replicas. Each node's status has the highest replication factor, and a keyspa
 
 from __future__ import annotations
 
+from scheduler.core.ring.missing import NAMED
 from scheduler.core.ring.readiness import sighting_since
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index, is_up
@@ -13,7 +14,6 @@ from scheduler.core.state.node import NodeRecord
 
 # With fewer racks, no majority of them remains.
 LEAST_RACKS = 3
-MOST_NAMED = 5
 
 
 def rack_problem(state: ClusterState) -> str | None:
@@ -46,7 +46,7 @@ def foreign_racks(state: ClusterState) -> tuple[str, ...]:
                 f"for Cassandra, {node.name} is in rack {node.rack}, and its agent is in {place}: if {place} fails, "
                 f"replicas of two racks are away; replace {node.name} once an agent of {node.rack} has room"
             )
-    return tuple(found[:MOST_NAMED])
+    return tuple(found[:NAMED])
 
 
 def unreported_members(state: ClusterState) -> set[str]:

@@ -9,7 +9,8 @@ import pytest
 from executor.protocol import encode_status
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.updates import TaskUpdate
-from scheduler.core.ring.partitions import MOST_NAMED, TOLD_SECONDS, partitions
+from scheduler.core.ring.missing import NAMED
+from scheduler.core.ring.partitions import TOLD_SECONDS, partitions
 from scheduler.core.state.cluster import Asked, ClusterState, Sighting
 from scheduler.core.state.node import TaskState
 from tests.unit.scheduler.core.samples import state, status, up
@@ -59,7 +60,7 @@ def test_two_rooms_are_no_flood() -> None:
     one, other = range(10), range(10, 20)
     blind = {index: dict.fromkeys(other, LONG) for index in one}
     found = partitions(ring(20, blind), NOW)
-    assert len(found) == MOST_NAMED
+    assert len(found) == NAMED
     assert "node-10, node-11, node-12, node-13, node-14 and 5 more have been down" in found[0]
 
 
