@@ -30,10 +30,7 @@ INSERT = "INSERT INTO joined.rows (id, body) VALUES (%s, %s)"
 def two(tmp_path: Path) -> Iterator[World]:
     """Two nodes and a keyspace with one replica, of which each sends 1 MiB in a second."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(
-            "CASSANDRA_YAML",
-            "{stream_throughput_outbound: 1MiB/s, stream_entire_sstables: false, write_request_timeout: 5s}",
-        )
+        patch.setenv("CASSANDRA_YAML", YAML)
         with deployed(make_layout(tmp_path / "two", nodes=2, network="127.0.85")) as world:
             with world.cql() as session:
                 session.execute(

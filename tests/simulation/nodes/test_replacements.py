@@ -26,14 +26,7 @@ def tasks(world: World, node: str = "node-1") -> list[str]:
 
 
 def released(hostname: str) -> Line:
-    """No volume is left on this agent but that of a node which is there now."""
-
-    def is_true(world: World) -> bool:
-        nodes = world.scheduler.state.nodes.values()
-        used = {node.reservation.volume_id for node in nodes if node.reservation is not None}
-        return not world.agent(hostname).volumes.keys() - used
-
-    return Expect.state(f"nothing is left on {hostname}", is_true)
+    return Expect.state(f"nothing is left on {hostname}", lambda world: not world.agent(hostname).volumes)
 
 
 def place(world: World, node: str = "node-1") -> str:
@@ -450,6 +443,10 @@ def test_a_replacement_that_joined_unheard_and_is_lost_is_replaced_itself() -> N
                 return
         raise AssertionError("it never joins")
 
+    def has_only_its_own_volume(world: World) -> bool:
+        reservation = world.scheduler.state.nodes["node-1"].reservation
+        return reservation is not None and list(world.agent("127.0.0.3").volumes) == [reservation.volume_id]
+
     play(
         [
             Send.silence("REPLY"),
@@ -463,7 +460,7 @@ def test_a_replacement_that_joined_unheard_and_is_lost_is_replaced_itself() -> N
             Send.agent_back(first),
             Send.time(30.0, cycles=40),
             released(first),
-            released("127.0.0.3"),
+            Expect.state("on its first agent, in its own rack, is only its new volume", has_only_its_own_volume),
         ],
         found,
     )
