@@ -260,6 +260,9 @@ class World:
             connect_timeout=30.0,
             control_connection_timeout=30.0,
             reconnection_policy=ConstantReconnectionPolicy(_RECONNECT_SECONDS, max_attempts=None),
+            # Reading every table's columns costs each session more than what most tests ask.
+            schema_metadata_enabled=False,
+            token_metadata_enabled=False,
         )
         try:
             yield cluster.connect()

@@ -77,6 +77,8 @@ def session(world: World, tls: bool = False, context: ssl.SSLContext | None = No
         control_connection_timeout=30.0,
         ssl_context=context,
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
     )
     try:
         yield cluster.connect()

@@ -143,6 +143,9 @@ class RingNode:
             connect_timeout=30.0,
             control_connection_timeout=30.0,
             idle_heartbeat_interval=0,
+            # Reading every table's columns costs each session more than what most tests ask.
+            schema_metadata_enabled=False,
+            token_metadata_enabled=False,
         )
         try:
             yield cluster.connect()

@@ -54,6 +54,9 @@ def cql() -> Iterator[Session]:
         connect_timeout=30.0,
         control_connection_timeout=30.0,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
+        # Reading every table's columns costs each session more than what most tests ask.
+        schema_metadata_enabled=False,
+        token_metadata_enabled=False,
     )
     try:
         yield cluster.connect()
