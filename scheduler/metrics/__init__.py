@@ -19,6 +19,7 @@ from scheduler.loop.snapshot import DECLINED, Snapshot
 from scheduler.metrics.families import NAMESPACE, counters, gauge, labelled
 from scheduler.metrics.nodes import node_metrics
 from scheduler.metrics.operations import operation_metrics
+from scheduler.metrics.warnings import warning_metrics
 from scheduler.security.authority_end import times
 
 # Version 0.0.4 is the format that every Prometheus reads.
@@ -125,6 +126,7 @@ class _Scrape(Collector):
             "declines_by_reason_total", "Offers declined, by the code of the reason.", ("reason",), _declines(counted)
         )
         yield from node_metrics(self._snapshot.state, self._snapshot.at)
+        yield from warning_metrics(self._snapshot.state, self._snapshot.at)
         yield from operation_metrics(self._snapshot.state)
         for metric in self._observed.collect():
             # The library adds the time at which each series was created, which nothing reads.

@@ -63,6 +63,8 @@ HEALTHY: Mapping[str, str] = {
     f'{S}_authority_expiry_timestamp_seconds{{fingerprint="9f86"}}': f"{3650 * DAY}x600",
     f'{S}_client_authority_expiry_timestamp_seconds{{fingerprint="3c2a"}}': f"{3650 * DAY}x600",
     f'{S}_node_clock_offset_seconds{{node="node-0"}}': "0x600",
+    f'{S}_warnings{{about="keys"}}': "0x600",
+    f'{S}_warnings{{about="settings"}}': "1x600",
 }
 _SLOW = f'{S}_request_seconds_bucket{{path="/v1/nodes/status",le="0.1"}}'
 _DOWN = f'{C}_up{{mode="NORMAL",node="node-1"}}'
@@ -116,6 +118,7 @@ FIRES: Mapping[str, tuple[Mapping[str, str | None], set[str]]] = {
         set(),
     ),
     "CassandraClockWrong": ({f'{S}_node_clock_offset_seconds{{node="node-0"}}': "-86399x600"}, set()),
+    "CassandraWarning": ({f'{S}_warnings{{about="keys"}}': "1x600"}, set()),
 }
 
 

@@ -46,6 +46,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "garbage_reservations": (),
     "plan_status": ("plan", "status"),
     "queue_length": (),
+    "warnings": ("about",),
 }
 # The metrics of Cassandra's figures, with their labels.
 FIGURES_NAMES: Mapping[str, tuple[str, ...]] = {
