@@ -26,7 +26,7 @@ JVM_OPTIONS = (
     # Cassandra's clock of timeouts ticks every 2 ms by default: half of what an idle node takes of a processor.
     "-Dcassandra.approximate_time_precision_ms=20",
     # A digest of a password takes 2**10 rounds by default, a fifth of a second for each of a client's connections. The
-    # passwords of a local cluster are drawn at random, so that nobody guesses them by trying.
+    # passwords of a local cluster are drawn at random, so that they cannot be guessed by trying.
     "-Dcassandra.auth_bcrypt_gensalt_log2_rounds=4",
 )
 

@@ -34,7 +34,7 @@ FLOORS = {
         "state", "mesos", "cycle", "configuration ring", "nodes", "maintenance reservations", "fold decide plans",
         "commands", "events",
     ),
-    "scheduler.metrics": ("families", "nodes operations"),
+    "scheduler.metrics": ("families", "nodes operations warnings"),
     "executor": (
         "json_codec untrusted number_text retention memory redaction cql figures mesos_http certificate_messages "
         "maven_lock metadata_addresses whole_file python_files unpack bytecode",
