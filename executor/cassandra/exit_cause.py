@@ -13,6 +13,7 @@ MAXIMUM = 2048  # characters of a cause
 LITTLE_ROOM = 64 * 1024 * 1024
 
 _TAIL = 64 * 1024
+_LEAST = 100  # characters of an error that say something
 _ENTRY = re.compile(r"^(TRACE|DEBUG|INFO|WARN|ERROR)\s+\[", re.MULTILINE)
 _FRAME = re.compile(r"^\s+at |^\s+\.\.\. \d+ (more|common frames)")
 
@@ -67,15 +68,43 @@ def shortage(volume: Path) -> str:
 
 def last_errors(text: str) -> str:
     """Return the last three ERROR entries of a log with their exceptions, without stack frames."""
+    return "\n".join(dict.fromkeys(_errors(text)[-3:]))
+
+
+def shorten(text: str, length: int = MAXIMUM) -> str:
+    """Return the end of a text, which has the cause, if it is longer than `length`."""
+    return text if len(text) <= length else f"…{text[1 - length :]}"
+
+
+class FirstErrors:
+    """The errors with which a state of Cassandra began: no later one takes their place, and no rotation of the log.
+
+    The exception that is the cause is logged a moment after the state begins. What follows are mostly its consequences.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._words = ""
+
+    def read(self, log: Path) -> str:
+        """Return the last errors as of the first call, and the next ones as far as there is room; can be empty."""
+        text = _tail(log)
+        if not self._words:
+            self._words = shorten(last_errors(text), MAXIMUM // 2)
+            self._seen.update(_errors(text))
+        for error in _errors(text):
+            left = MAXIMUM - len(self._words) - 1
+            if error not in self._seen and left >= _LEAST:
+                self._words += f"\n{shorten(error, left)}"
+                self._seen.add(error)
+        return self._words
+
+
+def _errors(text: str) -> list[str]:
+    """Return all ERROR entries of a log with their exceptions, without stack frames."""
     starts = [*(match.start() for match in _ENTRY.finditer(text)), len(text)]
     entries = [text[start:end] for start, end in pairwise(starts)]
-    errors = [_without_frames(entry) for entry in entries if entry.startswith("ERROR")]
-    return "\n".join(dict.fromkeys(errors[-3:]))
-
-
-def shorten(text: str) -> str:
-    """Return the end of a text, which has the cause, if it is longer than MAXIMUM."""
-    return text if len(text) <= MAXIMUM else f"…{text[1 - MAXIMUM :]}"
+    return [_without_frames(entry) for entry in entries if entry.startswith("ERROR")]
 
 
 def _crash(report: Path) -> str:

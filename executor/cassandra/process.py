@@ -43,6 +43,7 @@ class Cassandra:
         self._counts_plain_clients = installation.counts_plain_clients
         self._counts_uncertified_clients = installation.counts_uncertified_clients
         self._gatherer = Gatherer(self.jolokia, self._address, self._volume)
+        self._isolation = exit_cause.FirstErrors()
         self._surveyed: tuple[str, Replication] | None = None  # with its schema version
         self._process = _spawn(installation, self._output)
 
@@ -75,8 +76,14 @@ class Cassandra:
         except Exception as error:  # noqa: BLE001 Cassandra's answers: a detail that has another form hides no mode
             words = f"what Cassandra says over JMX cannot be read: {type(error).__name__}: {error}"
             status = replace(status, error=exit_cause.shorten(words))
-        errors = exit_cause.logged_errors(self._log) if status.mode == ISOLATED else ""
-        return with_details(status, errors, exit_cause.shortage(self._volume))
+        return with_details(status, self._errors(status), exit_cause.shortage(self._volume))
+
+    def _errors(self, status: NodeStatus) -> str:
+        """Return the errors with which Cassandra's isolation began; empty while there is none."""
+        if status.mode != ISOLATED:
+            self._isolation = exit_cause.FirstErrors()
+            return ""
+        return self._isolation.read(self._log)
 
     def figures(self) -> Figures | None:
         """Return Cassandra's figures, at most ten seconds old; None if it does not report them."""

@@ -103,11 +103,11 @@ def with_replication(status: NodeStatus, found: Replication) -> NodeStatus:
 
 
 def with_details(status: NodeStatus, errors: str, shortage: str) -> NodeStatus:
-    """Return the status with the operator's information: Cassandra's last errors if ISOLATED, and a lack of space.
+    """Return the status with the operator's information: Cassandra's errors if ISOLATED, and a lack of space.
 
     Args:
         status: The polled status.
-        errors: The last errors of Cassandra's log.
+        errors: The errors of Cassandra's log with which it became ISOLATED.
         shortage: A sentence about the disk; empty if there is enough space.
     """
     words = [status.error or "", shortage]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from executor.cassandra.exit_cause import MAXIMUM, cause, describe_exit, last_errors, shortage
+from executor.cassandra.exit_cause import MAXIMUM, FirstErrors, cause, describe_exit, last_errors, shortage
 
 LOG = """\
 INFO  [main] 2026-01-01 A.java:1 - fine
@@ -46,6 +46,41 @@ def test_a_cause_is_bounded_and_keeps_its_end(tmp_path: Path) -> None:
     found = cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash")
     assert len(found) == MAXIMUM
     assert found.endswith("the end")
+
+
+ISOLATION = """\
+ERROR [flush] 2026-01-01 S.java:1 - Stopping gossiper
+ERROR [flush] 2026-01-01 S.java:2 - Stopping native transport
+ERROR [flush] 2026-01-01 J.java:3 - Exception in thread
+org.apache.cassandra.io.FSWriteError: Read-only file system
+\tat org.apache.cassandra.X.y(X.java:3)
+"""
+CONSEQUENCES = "".join(f"ERROR [hints] 2026-01-01 H.java:{number} - cannot flush\n" for number in range(50))
+
+
+def test_the_errors_with_which_it_began_are_followed_and_stay(tmp_path: Path) -> None:
+    """The cause is logged a moment after the gossip has stopped; dozens of others, or a new file, come later."""
+    log, errors = tmp_path / "log", FirstErrors()
+    assert errors.read(log) == ""
+    log.write_text(ISOLATION.partition("ERROR [flush] 2026-01-01 J")[0])
+    assert errors.read(log).endswith("Stopping native transport")
+    for text in (ISOLATION, ISOLATION + CONSEQUENCES, ISOLATION + CONSEQUENCES * 2):
+        log.write_text(text)
+        assert "FSWriteError: Read-only file system" in errors.read(log)
+        assert errors.read(log).startswith("ERROR [flush] 2026-01-01 S.java:1 - Stopping gossiper\n")
+        assert len(errors.read(log)) <= MAXIMUM
+    said = errors.read(log)
+    log.write_text("INFO  [main] a new file\n")
+    assert errors.read(log) == said
+    assert "Read-only" not in last_errors(ISOLATION + CONSEQUENCES)
+
+
+def test_long_errors_of_before_leave_room_for_the_cause(tmp_path: Path) -> None:
+    log, errors = tmp_path / "log", FirstErrors()
+    log.write_text("ERROR [main] " + "x" * 5000 + "\n")
+    assert len(errors.read(log)) == MAXIMUM // 2
+    log.write_text(log.read_text() + ISOLATION)
+    assert errors.read(log).endswith("FSWriteError: Read-only file system")
 
 
 CRASH = """\
