@@ -24,6 +24,8 @@ from executor.cassandra import start_cache
 
 Say = Callable[[str], object]
 
+# A process that ends is told at once: this is for one that hangs, on a machine with much else to do.
+_START_SECONDS = 180.0
 _STOP_SECONDS = 20.0
 # A node drains within 60 s, and its executor allows some more.
 _NODES_STOP_SECONDS = 150.0
@@ -37,7 +39,6 @@ class Part:
     command: list[str]
     environment: Mapping[str, str]
     ready: Callable[[], bool]
-    seconds: float
 
 
 def start(layout: ClusterLayout, bundles: Bundles, java_home: Path, say: Say) -> list[str]:
@@ -55,7 +56,7 @@ def start(layout: ClusterLayout, bundles: Bundles, java_home: Path, say: Say) ->
                 table.start(part.name, part.command, part.environment)
                 started.append(part.name)
             for part in new:
-                table.wait_ready(part.name, part.ready, part.seconds)
+                table.wait_ready(part.name, part.ready, _START_SECONDS)
             if new:
                 say(f"started {', '.join(part.name for part in new)}")
     except StartError:
@@ -130,19 +131,18 @@ def _stages(layout: ClusterLayout, bundles: Bundles, java_home: Path) -> Iterato
     tls = security.zookeeper_lines(layout) if layout.secure else ""
     server = zookeeper.prepare(java, bundles.zookeeper, layout.zookeeper, layout.zookeeper_directory, tls)
     yield [
-        Part("zookeeper", server, environment, partial(zookeeper.is_serving, layout.zookeeper), 30.0),
-        Part("s3", s3.command(layout.s3), environment, partial(s3.is_serving, layout.s3), 60.0),
+        Part("zookeeper", server, environment, partial(zookeeper.is_serving, layout.zookeeper)),
+        Part("s3", s3.command(layout.s3), environment, partial(s3.is_serving, layout.s3)),
     ]
     mesos = {**environment, **(security.mesos_environment(layout) if layout.secure else {})}
     is_master_up = partial(answers, layout.master, "/health", ca=layout.mesos_ca)
-    yield [Part("master", _master(layout), mesos, is_master_up, 30.0)]
+    yield [Part("master", _master(layout), mesos, is_master_up)]
     yield [
         Part(
             agent.name,
             _agent(layout, agent),
             {**mesos, **s3.environment(layout.s3)},
             partial(_is_registered, layout, agent),
-            30.0,
         )
         for agent in layout.agents
     ]
@@ -152,7 +152,6 @@ def _stages(layout: ClusterLayout, bundles: Bundles, java_home: Path) -> Iterato
             python_module("scheduler"),
             scheduler_process.environment(layout, bundles, environment),
             partial(scheduler_process.is_serving, layout, token(layout)),
-            60.0,
         )
     ]
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+
+from tests.waiting import patient
 
 
 @contextmanager
@@ -15,6 +17,7 @@ def running_chromium() -> Iterator[Browser]:
     """Run Chromium."""
     path = shutil.which("chromium")
     assert path is not None, "no Chromium; `./dev test` installs it, or: sudo apt-get install -y chromium"
+    expect.set_options(timeout=patient(5_000))
     with sync_playwright() as playwright:
         # As root, as in a container, Chromium starts only without its sandbox. It loads nothing but our own pages.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -55,7 +58,7 @@ def visit(browser: Browser, host: str, script: bool = True, width: int = 1280, s
     context = browser.new_context(
         viewport={"width": width, "height": 800}, java_script_enabled=script, color_scheme="dark" if dark else "light"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(patient(20_000))
     made = Visit(context, context.new_page(), host)
     made.page.on("console", made.hear)
     made.page.on("pageerror", lambda error: made.problems.append(str(error)))

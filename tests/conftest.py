@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from executor.cassandra import start_cache
+from tests.waiting import patient
 
 # The first Cassandra of a kind that a test starts leaves the others what they need not do again.
 os.environ.setdefault(start_cache.VARIABLE, str(Path(__file__).parents[1] / ".dev" / "start-cache"))
@@ -28,6 +29,14 @@ _FAILED = pytest.StashKey[str]()
 
 # Threads of libraries that live as long as the process by design.
 _LIVES_ON = ("ThreadPoolExecutor", "asyncio_", "pymesos")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have a test's own `timeout` count as any of its deadlines does: in seconds of a machine alone."""
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        if mark is not None:
+            item.add_marker(pytest.mark.timeout(patient(*mark.args)), append=False)
 
 
 def pytest_collection_finish() -> None:

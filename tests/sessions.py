@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from kazoo.client import KazooClient
 
+from tests.waiting import patient
+
 _MULTIPLIER, _INCREMENT, _MASK = 0x5DEECE66D, 0xB, (1 << 48) - 1
 _SERVERS_SALT = 0xB3415C00
 
@@ -11,7 +13,7 @@ _SERVERS_SALT = 0xB3415C00
 def expire(hosts: str, path: str) -> None:
     """End the session that holds an ephemeral node at this path, or below it. Its client is told as of an expiry."""
     helper = KazooClient(hosts)
-    helper.start(timeout=15)
+    helper.start(timeout=patient(15))
     try:
         names = [path, *(f"{path}/{child}" for child in sorted(helper.get_children(path)))]
         owners = [helper.get(name)[1].ephemeralOwner for name in names]
@@ -20,7 +22,7 @@ def expire(hosts: str, path: str) -> None:
         helper.close()
     (session,) = {owner for owner in owners if owner}
     thief = KazooClient(hosts, client_id=(session, _password(session)))
-    thief.start(timeout=15)
+    thief.start(timeout=patient(15))
     thief.stop()  # which closes the session that it took
     thief.close()
 

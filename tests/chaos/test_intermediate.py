@@ -12,7 +12,7 @@ from tests.certificates import Authority, Issued
 from tests.chaos.test_security import put
 from tests.cluster.world import World, deployed, make_layout
 from tests.clusters.test_encryption import addresses, phase_of, proven, session
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.chaos, pytest.mark.cassandra, pytest.mark.timeout(1200)]
 
@@ -43,7 +43,7 @@ def is_peer(world: World, issued: Issued, trusted: Authority) -> bool:
             context.wrap_socket(plain, server_hostname=address) as connection,
         ):
             # With TLS 1.3 a server refuses a certificate after the client's part of the handshake.
-            connection.settimeout(PEER_SECONDS)
+            connection.settimeout(patient(PEER_SECONDS))
             return connection.recv(1) != b""
     except TimeoutError:
         return True

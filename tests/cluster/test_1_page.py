@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from devcluster import local
 from tests.browsing import running_chromium, visit
 from tests.cluster.world import World
+from tests.waiting import patient
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(300)]
 
@@ -20,7 +21,7 @@ def test_every_view_of_a_real_cluster(world: World) -> None:
         made = visit(browser, str(world.layout.api))
         made.log_in(url, local.token(world.layout))
         expect(made.page.get_by_role("heading", level=1)).to_have_text(
-            "All 3 nodes are up, and no plan is pending.", timeout=60_000
+            "All 3 nodes are up, and no plan is pending.", timeout=patient(60_000)
         )
         for view in VIEWS:
             made.page.goto(url + view)
@@ -34,6 +35,6 @@ def test_every_view_of_a_real_cluster(world: World) -> None:
         made.page.get_by_role("button", name="Flush").click()
         expect(made.page.get_by_role("alert")).to_contain_text("Accepted.")
         made.page.get_by_role("link", name="See what happens").click()
-        expect(made.page.locator("article .mark").first).to_have_text("complete", timeout=90_000)
+        expect(made.page.locator("article .mark").first).to_have_text("complete", timeout=patient(90_000))
         made.context.close()
         assert made.problems == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.world import ROOT, World
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(300)]
 
@@ -34,7 +34,13 @@ def run(world: World, line: str, tmp_path: Path, token: str | None = None) -> in
     (tmp_path / ".curlrc").write_text('silent\nshow-error\noutput = "body"\nwrite-out = "%{http_code}"\n')
     environment = {**os.environ, "AUTH_TOKEN": world.token if token is None else token, "CURL_HOME": str(tmp_path)}
     done = subprocess.run(
-        ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", line],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=patient(60),
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return int(done.stdout)

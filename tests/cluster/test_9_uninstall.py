@@ -13,7 +13,7 @@ from kazoo.client import KazooClient
 from devcluster import scheduler_process
 from scheduler.errors import Exit
 from tests.cluster.world import World
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(300)]
 
@@ -27,7 +27,7 @@ def uninstall(world: World, typed: str) -> tuple[int, str]:
         input=f"{typed}\n",
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=patient(200),
         check=False,
     )
     return done.returncode, done.stdout + done.stderr
@@ -44,7 +44,7 @@ def test_nothing_is_left(world: World) -> None:
     # One node's record is lost: what it held is found all the same, by this cluster's label.
     root = f"/dcos-service-{world.layout.service_name}"
     client = KazooClient(str(world.layout.zookeeper))
-    client.start(timeout=15)
+    client.start(timeout=patient(15))
     try:
         client.delete(f"{root}/nodes/node-2")
 

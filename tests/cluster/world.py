@@ -31,7 +31,7 @@ from devcluster.progress import Printer
 from devcluster.requests import Response, UnreachableError, get
 from devcluster.up import wait_for_nodes
 from tests.ports import free_port
-from tests.waiting import NotInTimeError, wait_for
+from tests.waiting import NotInTimeError, patient, wait_for
 
 ROOT = Path(__file__).parents[2]
 _RECONNECT_SECONDS = 1.0
@@ -107,7 +107,7 @@ class World:
             os.killpg(process.pid, signal.SIGKILL)
         else:
             processes.send(process, signal.SIGKILL)
-        assert processes.wait_ended([process], 10.0)
+        assert processes.wait_ended([process], patient(10))
         return process
 
     def crash(self, name: str) -> None:
@@ -134,7 +134,7 @@ class World:
     def curl(self, *arguments: str) -> tuple[int, Any]:
         """Real curl; returns the status code and the JSON (or text) of the answer."""
         command = ["curl", "-sS", "-w", "\n%{http_code}", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patient(120), check=True)
         body, _, code = done.stdout.rpartition("\n")
         try:
             return int(code), json.loads(body)
@@ -182,7 +182,7 @@ class World:
     def records(self) -> dict[str, Any]:
         """Return every record below the service's root in ZooKeeper, by its path."""
         client = KazooClient(str(self.layout.zookeeper))
-        client.start(timeout=15)
+        client.start(timeout=patient(15))
         try:
             return dict(_walk(client, f"/dcos-service-{self.layout.service_name}"))
         finally:

@@ -25,6 +25,7 @@ from devcluster.processes import Process, ProcessTable
 from devcluster.progress import Printer
 from devcluster.requests import UnreachableError, get
 from tests.certificates import Authority, Issued
+from tests.waiting import patient
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
@@ -113,7 +114,9 @@ def connects_as_printed(layout: ClusterLayout, printed: str) -> None:
 
 
 def run_script(script: str) -> subprocess.CompletedProcess[str]:
-    ran = subprocess.run(["bash", "-euxc", script], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    ran = subprocess.run(
+        ["bash", "-euxc", script], cwd=ROOT, capture_output=True, text=True, timeout=patient(240), check=False
+    )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran
 
@@ -167,7 +170,7 @@ def handshakes(layout: ClusterLayout, address: str, port: int) -> bool:
     with socket.create_connection((address, port), 10.0) as plain:
         try:
             with context.wrap_socket(plain, server_hostname=address) as connection:
-                connection.settimeout(2.0)
+                connection.settimeout(patient(2))
                 # With TLS 1.3 a server refuses a certificate after the client's handshake has ended.
                 connection.sendall(b"\0")
                 return connection.recv(1) != b""
@@ -188,7 +191,9 @@ def session(layout: ClusterLayout, certificate: Issued | None = None) -> Iterato
         context.load_cert_chain(certificate.certificate, certificate.key)
     if certificate == client_of(layout):
         login = PlainTextAuthProvider("by certificate", "")
-    with Cluster(["127.0.95.2"], connect_timeout=30, ssl_context=context, auth_provider=login) as cluster:
+    with Cluster(
+        ["127.0.95.2"], connect_timeout=30, control_connection_timeout=30, ssl_context=context, auth_provider=login
+    ) as cluster:
         found = cluster.connect()
         found.default_timeout = 60
         yield found
@@ -209,7 +214,7 @@ def everything_is_on(layout: ClusterLayout) -> None:
         with pytest.raises(UnreachableError):
             get(address, "/")
     zookeeper = KazooClient(str(layout.zookeeper))
-    zookeeper.start(timeout=15)
+    zookeeper.start(timeout=patient(15))
     try:
         with pytest.raises(NoAuthError):
             zookeeper.get(f"/dcos-service-{layout.service_name}/target")

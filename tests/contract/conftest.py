@@ -16,8 +16,11 @@ from devcluster.java import find_home
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
 from tests.ports import free_port
+from tests.waiting import patient
 
 ROOT = Path(__file__).parents[2]
+# The longest that the server grants: it outlives any pause of the machine in a test that is not about its end.
+SESSION_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -36,14 +39,14 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it serves."""
         self.table.start("zookeeper", self.command, dict(os.environ))
-        self.table.wait_ready("zookeeper", lambda: zookeeper.is_serving(self.address), 30.0)
+        self.table.wait_ready("zookeeper", lambda: zookeeper.is_serving(self.address), patient(30))
 
     def kill(self) -> None:
         """Send SIGKILL and wait."""
         process = self.table.find("zookeeper")
         assert process is not None
         processes.send(process, signal.SIGKILL)
-        assert processes.wait_ended([process], 10.0)
+        assert processes.wait_ended([process], patient(10))
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     finally:
         process = made.table.find("zookeeper")
         if process is not None:
-            processes.stop([process], 10.0)
+            processes.stop([process], patient(10))
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from scheduler.errors import Exit, NotConnectedError
 from scheduler.loop.messages import Event, Fatal, Offers, OperationStatus, Update
 from tests.contract.conftest import Server
 from tests.ports import free_port
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(120)]
 
@@ -92,7 +93,7 @@ class Mesos:
         found = [process for name in self.table.names() if (process := self.table.find(name))]
         for process in found:
             processes.send(process, signal.SIGCONT)
-        processes.stop(found, 10.0)
+        processes.stop(found, patient(10))
 
     def frameworks(self) -> list[dict[str, Any]]:
         state: dict[str, list[dict[str, Any]]] = get(self.address, "/state").json()
@@ -106,12 +107,12 @@ class Listener:
     events: queue.SimpleQueue[Event] = field(default_factory=queue.SimpleQueue)
 
     def wait_for(self, kind: type[Wanted], seconds: float = 20.0) -> Wanted:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patient(seconds)
         while True:
             try:
                 event = self.events.get(timeout=max(0.01, deadline - time.monotonic()))
             except queue.Empty:
-                pytest.fail(f"no {kind.__name__} within {seconds} s")
+                pytest.fail(f"no {kind.__name__} within {patient(seconds)} s")
             if isinstance(event, kind):
                 return event
 
@@ -186,10 +187,8 @@ def test_a_listener_that_raises_ends_the_driver_but_tears_nothing_down(mesos: Me
     driver = Driver(settings, None, post)
     driver.start()
     try:
-        assert raised.wait(20.0)
-        deadline = time.monotonic() + 10.0
-        while driver.connected and time.monotonic() < deadline:
-            time.sleep(0.05)
+        assert raised.wait(patient(20))
+        wait_for("the driver ends", lambda: not driver.connected)
         assert len(mesos.frameworks()) == 1
     finally:
         driver.stop()
@@ -301,7 +300,7 @@ def teardown(mesos: Mesos, framework_id: str) -> None:
     request = urllib.request.Request(
         f"http://{mesos.address}/master/teardown", f"frameworkId={framework_id}".encode(), method="POST"
     )
-    urllib.request.urlopen(request, timeout=10).close()
+    urllib.request.urlopen(request, timeout=patient(10)).close()
 
 
 def test_a_second_scheduler_with_the_same_id_ends_the_first(mesos: Mesos, start: Start) -> None:

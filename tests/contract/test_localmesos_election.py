@@ -16,8 +16,9 @@ from kazoo.protocol.states import ZnodeStat
 
 from tests.contract.conftest import Server
 from tests.contract.mesos.client import request
-from tests.contract.mesos.processes import Cluster, leads, wait_until
+from tests.contract.mesos.processes import Cluster, leads
 from tests.ports import free_port
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper]
 
@@ -45,7 +46,7 @@ def cluster(tmp_path: Path, running: Server, path: str, session_seconds: int) ->
     cluster = Cluster(tmp_path, zk)
     try:
         cluster.start_master()
-        wait_until(lambda: leads(cluster.master_ip, cluster.master_port), 20, "the master leads")
+        wait_for("the master leads", lambda: leads(cluster.master_ip, cluster.master_port), 20)
         yield cluster
     finally:
         cluster.stop()
@@ -58,7 +59,7 @@ def log(cluster: Cluster) -> str:
 def contender(running: Server, path: str) -> tuple[str, bytes, ZnodeStat]:
     """The name, data and state of the only master's znode."""
     client = KazooClient(running.hosts)
-    client.start(timeout=10)
+    client.start(timeout=patient(10))
     try:
         (name,) = client.get_children(path)
         return (name, *client.get(f"{path}/{name}"))
@@ -94,14 +95,14 @@ def test_without_zookeeper_nobody_leads(tmp_path: Path) -> None:
         assert (answer.status, answer.text) == (503, "No leader elected")
         assert request("GET", cluster.master_ip, cluster.master_port, "/health", {}, None).status == 200
         cluster.signal("master", signal.SIGTERM)
-        assert cluster.processes["master"].wait(5) == 0
+        assert cluster.processes["master"].wait(patient(5)) == 0
     finally:
         cluster.stop()
 
 
 def test_a_master_ends_when_zookeeper_stays_away(cluster: Cluster, running: Server) -> None:
     running.kill()
-    assert cluster.processes["master"].wait(SESSION_SECONDS + 15) == 1
+    assert cluster.processes["master"].wait(patient(SESSION_SECONDS + 15)) == 1
     assert "Lost the ZooKeeper session" in log(cluster)
     assert "Traceback" not in log(cluster)
 
@@ -111,7 +112,7 @@ def test_a_master_outlives_a_restart_of_zookeeper(cluster: Cluster, running: Ser
     session = contender(running, path)[2].ephemeralOwner
     running.kill()
     running.start()
-    wait_until(lambda: is_connected(cluster, running), 30, "the master is connected again")
+    wait_for("the master is connected again", lambda: is_connected(cluster, running), 30)
     assert leads(cluster.master_ip, cluster.master_port)
     assert contender(running, path)[2].ephemeralOwner == session
     assert cluster.processes["master"].poll() is None
@@ -121,9 +122,9 @@ def test_a_master_that_slept_does_not_go_on_leading(cluster: Cluster) -> None:
     second = "127.0.0.1", free_port("127.0.0.1")
     cluster.start_another_master("master 2", *second)
     cluster.signal("master", signal.SIGSTOP)
-    wait_until(lambda: leads(*second), SESSION_SECONDS + 20, "the second master leads")
+    wait_for("the second master leads", lambda: leads(*second), SESSION_SECONDS + 20)
     cluster.signal("master", signal.SIGCONT)
-    assert cluster.processes["master"].wait(20) == 1
+    assert cluster.processes["master"].wait(patient(20)) == 1
     assert "Traceback" not in log(cluster)
 
 
@@ -134,7 +135,7 @@ def test_a_connection_that_is_lost_while_joining(tmp_path: Path, running: Server
         cluster = Cluster(tmp_path, ("--zk", f"zk://{hosts}{path}", "--zk-session-timeout", f"{SESSION_SECONDS}secs"))
         try:
             cluster.start_master()
-            wait_until(lambda: leads(cluster.master_ip, cluster.master_port), 20, "the master leads")
+            wait_for("the master leads", lambda: leads(cluster.master_ip, cluster.master_port), 20)
             assert lost.is_set()
         finally:
             cluster.stop()

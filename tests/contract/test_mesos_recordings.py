@@ -15,11 +15,12 @@ import pytest
 from localmesos.protocol.executor_tokens import make_token
 from tests.contract.conftest import Server
 from tests.contract.mesos import client
-from tests.contract.mesos.processes import Cluster, get, leads, operator_call, wait_until
+from tests.contract.mesos.processes import Cluster, get, leads, operator_call
 from tests.contract.mesos.recordings import DIRECTORY, Line, needs_recordings, read, snapshot
 from tests.contract.mesos.replay import Replay
 from tests.contract.mesos.shapes import missing, shape
 from tests.ports import free_port
+from tests.waiting import patient, wait_for
 
 Json = dict[str, Any]
 
@@ -142,7 +143,7 @@ def test_another_master_leads(cluster: Cluster, running: Server) -> None:
     cluster.resources, cluster.attributes = "cpus:4;mem:4096;disk:20480;ports:[31000-32000]", ""
     cluster.master_options = (*QUICK, "--zk", zk, "--zk-session-timeout", "4secs")
     cluster.start_master()
-    wait_until(lambda: leads(cluster.master_ip, cluster.master_port), 20.0, "the first master leads")
+    wait_for("the first master leads", lambda: leads(cluster.master_ip, cluster.master_port), 20.0)
     second = "127.0.0.4", free_port("127.0.0.4")
     cluster.start_another_master("master 2", *second)
     cluster.start_agent(1, zk)
@@ -158,7 +159,7 @@ def test_another_master_leads(cluster: Cluster, running: Server) -> None:
         cluster.signal("agent 1", signal.SIGSTOP)
         cluster.kill("master")
         cluster.master_ip, cluster.master_port = second
-        wait_until(lambda: leads(*second), 20.0, "the second master leads")
+        wait_for("the second master leads", lambda: leads(*second), 20.0)
         replay.run(lines[killed + 2 : asked + 1])
         cluster.signal("agent 1", signal.SIGCONT)
         replay.run(lines[asked + 1 :])
@@ -405,9 +406,9 @@ class AgentScript:
             self._cluster.start_agent(number)
         elif what == "usr1":
             self._cluster.signal(name, signal.SIGUSR1)
-            self._cluster.processes.pop(name).wait(20)
+            self._cluster.processes.pop(name).wait(patient(20))
         elif name in self._cluster.processes:
-            wait_until(lambda: not self._has_unacknowledged_ends(number), 10.0, "acknowledgements arrive")
+            wait_for("acknowledgements arrive", lambda: not self._has_unacknowledged_ends(number), 10.0)
             self._cluster.kill(name)
 
     def _has_unacknowledged_ends(self, number: int) -> bool:

@@ -16,10 +16,8 @@ from scheduler.core.state.record_kinds import FOLDERS, SINGLE
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
 from scheduler.storage.port import Memory, MemoryStore, Store, split
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
-from tests.contract.conftest import Server
-from tests.waiting import wait_for
-
-SESSION_SECONDS = 2.0
+from tests.contract.conftest import SESSION_SECONDS, Server
+from tests.waiting import patient, wait_for
 
 
 @dataclass(frozen=True)
@@ -47,11 +45,9 @@ def shelf(request: pytest.FixtureRequest) -> Iterator[Shelf]:
         yield Shelf(open_store)
 
 
-def connect(
-    server: Server, root: str, on_lost: Callable[[], object] = lambda: None, session: float = SESSION_SECONDS
-) -> ZooKeeper:
-    connection = ZooKeeper(server.hosts, root, session, on_lost)
-    connection.connect(15.0)
+def connect(server: Server, root: str, on_lost: Callable[[], object] = lambda: None) -> ZooKeeper:
+    connection = ZooKeeper(server.hosts, root, SESSION_SECONDS, on_lost)
+    connection.connect(patient(15))
     return connection
 
 
@@ -169,8 +165,7 @@ def test_a_thousand_records_are_loaded_in_one_pass(shelf: Shelf) -> None:
 
 @pytest.mark.zookeeper
 def test_a_lost_connection_is_an_error_at_once_and_heals(running: Server) -> None:
-    # The session outlives the restart, however long a JVM takes on a machine with much to do.
-    connection = connect(running, f"/{uuid.uuid4().hex}", session=40.0)
+    connection = connect(running, f"/{uuid.uuid4().hex}")
     try:
         store = ZooKeeperStore(connection)
         store.load()
@@ -219,16 +214,16 @@ def test_an_expired_session_is_told_and_frees_the_lock(running: Server) -> None:
     connection = connect(running, root, lost.set)
     other = connect(running, root)
     try:
-        connection.take_lock(5.0)
+        connection.take_lock(patient(5))
         session = connection.client.client_id
         assert session is not None
         # A second client with the same session that ends it: what ZooKeeper does when a session expires.
         thief = type(connection.client)(hosts=running.hosts, client_id=session, timeout=SESSION_SECONDS)
-        thief.start(timeout=10)
+        thief.start(timeout=patient(10))
         thief.stop()
         thief.close()
-        assert lost.wait(20.0)
-        other.take_lock(10.0)
+        assert lost.wait(patient(20))
+        other.take_lock(patient(10))
         # kazoo connects again by itself, with a session that holds nothing: no write may go through it.
         wait_for("a new session", lambda: connection.client.state == "CONNECTED")
         store = ZooKeeperStore(connection)
@@ -246,12 +241,12 @@ def test_a_second_scheduler_is_refused_by_the_holders_name(running: Server) -> N
     root = f"/{uuid.uuid4().hex}"
     one, other = connect(running, root), connect(running, root)
     try:
-        one.take_lock(5.0)
+        one.take_lock(patient(5))
         with pytest.raises(FatalError, match=r"another scheduler.*pid \d+") as raised:
             other.take_lock(0.5)
         assert raised.value.code is Exit.LOCKED
         one.close()
-        other.take_lock(5.0)
+        other.take_lock(patient(5))
     finally:
         one.close()
         other.close()
@@ -263,9 +258,9 @@ def test_the_lock_of_a_process_that_died_on_this_machine_is_free_at_once(running
     holding = f"""
 import sys, time
 from scheduler.storage.zookeeper import ZooKeeper
-connection = ZooKeeper({running.hosts!r}, {root!r}, 30.0, lambda: None)
-connection.connect(15.0)
-connection.take_lock(5.0)
+connection = ZooKeeper({running.hosts!r}, {root!r}, 60.0, lambda: None)
+connection.connect(60.0)
+connection.take_lock(20.0)
 print("held", flush=True)
 time.sleep(60)
 """
@@ -277,7 +272,7 @@ time.sleep(60)
             with pytest.raises(FatalError, match=f"pid {other.pid}"):
                 connection.take_lock(1.5)
             other.kill()
-            connection.take_lock(20.0)
+            connection.take_lock(40.0)
         finally:
             other.kill()
             connection.close()
@@ -288,7 +283,7 @@ def test_all_records_and_the_folder_go(running: Server) -> None:
     root = f"/{uuid.uuid4().hex}"
     connection, looking = connect(running, root), connect(running, root)
     try:
-        connection.take_lock(5.0)
+        connection.take_lock(patient(5))
         ZooKeeperStore(connection).commit({"framework-id": b"{}", "uninstall": b"{}", "nodes/node-0": b"{}"})
         connection.remove_all()
         assert looking.client.exists(root) is None
@@ -302,14 +297,14 @@ def test_all_records_and_the_folder_go(running: Server) -> None:
 def test_who_waits_for_the_lock_has_it_when_all_records_have_gone(running: Server) -> None:
     root = f"/{uuid.uuid4().hex}"
     connection, other = connect(running, root), connect(running, root)
-    waiting = threading.Thread(target=other.take_lock, args=[30.0])
+    waiting = threading.Thread(target=other.take_lock, args=[patient(30)])
     try:
-        connection.take_lock(5.0)
+        connection.take_lock(patient(5))
         ZooKeeperStore(connection).commit({"framework-id": b"{}", "uninstall": b"{}"})
         waiting.start()
         wait_for("the other one waits", lambda: len(connection.client.get_children(f"{root}/lock")) == 2)
         connection.remove_all()
-        waiting.join(10.0)
+        waiting.join(patient(10))
         assert not waiting.is_alive()
         assert ZooKeeperStore(other).load() == {}
     finally:

@@ -18,8 +18,8 @@ from scheduler.errors import Exit, FatalError, StoreUnavailableError
 from scheduler.security.zookeeper import OPEN, Access, Credentials
 from scheduler.storage.port import Memory, MemoryStore, Store
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
-from tests.contract.conftest import Server
-from tests.waiting import wait_for
+from tests.contract.conftest import SESSION_SECONDS, Server
+from tests.waiting import patient, wait_for
 
 ALICE = Credentials("alice", "correct:horse:battery")
 SECOND = Credentials("alice", "another-password")
@@ -29,8 +29,8 @@ WRONG = Access((SECOND,))
 
 
 def connect(server: Server, root: str, access: Access) -> ZooKeeper:
-    connection = ZooKeeper(server.hosts, root, 5.0, lambda: None, access)
-    connection.connect(15.0)
+    connection = ZooKeeper(server.hosts, root, SESSION_SECONDS, lambda: None, access)
+    connection.connect(patient(15))
     return connection
 
 
@@ -109,7 +109,7 @@ def test_only_the_owner_writes_and_the_world_reads_if_it_may(
 @pytest.mark.zookeeper
 def test_every_znode_is_created_with_the_acl_lock_and_folders_included(tree: Tree) -> None:
     connection = tree.connect(OWNED)
-    connection.take_lock(5.0)
+    connection.take_lock(patient(5))
     ZooKeeperStore(connection).commit({"target": b"{}", "nodes/node-0": b"{}", "framework-id": b"{}"})
     paths = tree.paths(connection.client)
     assert len(paths) == 7
@@ -134,7 +134,7 @@ def test_an_open_tree_is_closed_and_an_interrupted_migration_continues(
     writes: dict[str, bytes | None] = {f"nodes/node-{number}": b"{}" for number in range(600)}
     before.commit(writes | {"target": b"{}"})
     connection = tree.connect(READABLE)
-    connection.take_lock(5.0)
+    connection.take_lock(patient(5))
     # As if an earlier one had ended here.
     acl = [make_digest_acl(ALICE.user, ALICE.password, all=True)]
     connection.client.set_acls(f"{tree.root}/nodes", acl)
@@ -149,7 +149,7 @@ def test_an_open_tree_is_closed_and_an_interrupted_migration_continues(
     assert len(tree.store(OPEN).load()) == 601
     closed = tree.connect(OWNED)
     connection.close()
-    closed.take_lock(5.0)
+    closed.take_lock(patient(5))
     assert closed.protect() == 604
     assert closed.protect() == 0
 
@@ -157,15 +157,15 @@ def test_an_open_tree_is_closed_and_an_interrupted_migration_continues(
 @pytest.mark.zookeeper
 def test_a_new_password_takes_over_with_the_earlier_one_on_a_further_line(tree: Tree) -> None:
     first = tree.connect(OWNED)
-    first.take_lock(5.0)
+    first.take_lock(patient(5))
     ZooKeeperStore(first).commit({"target": b"{}"})
     first.close()
     both = tree.connect(Access((SECOND, ALICE)))
-    both.take_lock(5.0)
+    both.take_lock(patient(5))
     assert both.protect() == 3
     both.close()
     alone = tree.connect(WRONG)
-    alone.take_lock(5.0)
+    alone.take_lock(patient(5))
     assert alone.protect() == 0
     with pytest.raises(FatalError):
         tree.store(OWNED).load()
@@ -181,7 +181,7 @@ def test_znodes_of_somebody_else_are_named_and_the_others_are_closed(tree: Tree)
     for number in range(4):
         stranger.create(f"{tree.root}/foreign-{number}", b"", acl=bob)
     connection = tree.connect(OWNED)
-    connection.take_lock(5.0)
+    connection.take_lock(patient(5))
     with pytest.raises(FatalError) as raised:
         connection.protect()
     assert raised.value.code is Exit.UNAUTHORIZED
@@ -202,9 +202,9 @@ def test_without_the_right_the_lock_is_refused_by_its_path_and_what_to_set(
     tree: Tree, owner: Access, other: Access
 ) -> None:
     connection = tree.connect(owner)
-    connection.take_lock(5.0)
+    connection.take_lock(patient(5))
     with pytest.raises(FatalError) as raised:
-        tree.connect(other).take_lock(5.0)
+        tree.connect(other).take_lock(patient(5))
     assert raised.value.code is Exit.UNAUTHORIZED
     assert str(raised.value).startswith(f"ZooKeeper refuses access to {tree.root}/lock (NoAuth): its ACL grants")
     assert "ZOOKEEPER_CREDENTIALS_FILE" in str(raised.value)
@@ -226,7 +226,7 @@ def test_an_acl_that_changes_below_a_running_scheduler_ends_it(tree: Tree) -> No
 @pytest.mark.zookeeper
 def test_an_uninstall_removes_what_the_credentials_own(tree: Tree) -> None:
     connection = tree.connect(OWNED)
-    connection.take_lock(5.0)
+    connection.take_lock(patient(5))
     ZooKeeperStore(connection).commit({"framework-id": b"{}", "uninstall": b"{}", "nodes/node-0": b"{}"})
     connection.remove_all()
     assert tree.connect(OPEN).client.exists(tree.root) is None
@@ -248,7 +248,7 @@ def test_a_folder_in_which_the_service_cannot_remove_stays_empty(tree: Tree, cap
     admin.create(parent, b"", acl=OPEN_ACL_UNSAFE)
     connection = connect(tree.server, f"{parent}/x", OWNED)
     tree.stack.callback(connection.close)
-    connection.take_lock(5.0)
+    connection.take_lock(patient(5))
     admin.set_acls(parent, [make_digest_acl("admin", "admin-password", all=True)])
     connection.remove_all()
     assert f"{parent}/x is empty but not removed" in caplog.text
@@ -256,7 +256,7 @@ def test_a_folder_in_which_the_service_cannot_remove_stays_empty(tree: Tree, cap
     other = connect(tree.server, f"{parent}/y", OWNED)
     tree.stack.callback(other.close)
     with pytest.raises(FatalError, match=f"refuses access to {parent}/y/lock"):
-        other.take_lock(5.0)
+        other.take_lock(patient(5))
 
 
 @pytest.mark.zookeeper
@@ -266,7 +266,7 @@ def test_the_password_is_in_no_log_and_no_znode(tree: Tree, caplog: pytest.LogCa
     for name in ("kazoo", "kazoo.client"):
         caplog.set_level(logging.DEBUG, name)
     connection = tree.connect(OWNED)
-    connection.take_lock(5.0)
+    connection.take_lock(patient(5))
     ZooKeeperStore(connection).commit({"target": b"{}"})
     wait_for("requests are logged", lambda: "Auth(digest)" in caplog.text)
     assert ALICE.password not in caplog.text

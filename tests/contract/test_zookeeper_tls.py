@@ -24,8 +24,9 @@ from scheduler.security.tls import Tls
 from scheduler.security.zookeeper import Access, Credentials
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.certificates import DAY, Authority, Issued
-from tests.contract.conftest import ROOT
+from tests.contract.conftest import ROOT, SESSION_SECONDS
 from tests.ports import free_port
+from tests.waiting import patient
 
 pytestmark = pytest.mark.zookeeper
 
@@ -107,12 +108,12 @@ def handshakes(served: Issued) -> Iterator[str]:
         thread.start()
         yield f"127.0.0.1:{listener.getsockname()[1]}"
         listener.shutdown(socket.SHUT_RDWR)
-    thread.join(10.0)
+    thread.join(patient(10))
 
 
 def failure(hosts: str, tls: Tls | None) -> str:
     """Return the sentence of a connection that fails."""
-    connection = ZooKeeper(hosts, "/x", 5.0, lambda: None, Access((CREDENTIALS,), tls=tls))
+    connection = ZooKeeper(hosts, "/x", SESSION_SECONDS, lambda: None, Access((CREDENTIALS,), tls=tls))
     with closing(connection), pytest.raises(StoreUnavailableError) as raised:
         connection.connect(3.0)
     return str(raised.value)
@@ -120,9 +121,9 @@ def failure(hosts: str, tls: Tls | None) -> str:
 
 def test_records_and_lock_over_tls_with_a_certificate_of_our_own(secure: Secure) -> None:
     access = Access((CREDENTIALS,), tls=secure.tls)
-    with closing(ZooKeeper(secure.secure, "/dcos-service-tls", 5.0, lambda: None, access)) as connection:
-        connection.connect(15.0)
-        connection.take_lock(5.0)
+    with closing(ZooKeeper(secure.secure, "/dcos-service-tls", SESSION_SECONDS, lambda: None, access)) as connection:
+        connection.connect(patient(15))
+        connection.take_lock(patient(5))
         assert connection.protect() == 0
         store = ZooKeeperStore(connection)
         writes: dict[str, bytes | None] = {f"nodes/node-{number}": b"x" * 20_000 for number in range(40)}
@@ -184,11 +185,11 @@ def test_nobody_listens(tmp_path: Path) -> None:
 
 def test_a_server_without_the_scheme_digest_refuses_the_credentials(tmp_path: Path) -> None:
     def begin(connection: ZooKeeper) -> None:
-        connection.connect(15.0)
-        connection.take_lock(5.0)
+        connection.connect(patient(15))
+        connection.take_lock(patient(5))
 
     with run_server(tmp_path, [], ["-Dzookeeper.DigestAuthenticationProvider.enabled=false"]) as address:
-        connection = ZooKeeper(str(address), "/x", 5.0, lambda: None, Access((CREDENTIALS,)))
+        connection = ZooKeeper(str(address), "/x", SESSION_SECONDS, lambda: None, Access((CREDENTIALS,)))
         with closing(connection), pytest.raises(FatalError, match="AuthFailed") as raised:
             begin(connection)
         assert raised.value.code is Exit.UNAUTHORIZED
@@ -198,12 +199,12 @@ def test_a_server_without_the_scheme_digest_refuses_the_credentials(tmp_path: Pa
 @pytest.mark.parametrize("credentials", [(), (CREDENTIALS,)], ids=["none", "digest"])
 def test_a_server_that_demands_credentials(tmp_path: Path, credentials: tuple[Credentials, ...]) -> None:
     def begin(connection: ZooKeeper) -> None:
-        connection.connect(15.0)
-        connection.take_lock(5.0)
+        connection.connect(patient(15))
+        connection.take_lock(patient(5))
 
     options = ["-Dzookeeper.enforce.auth.enabled=true", "-Dzookeeper.enforce.auth.schemes=digest"]
     with run_server(tmp_path, [], options) as address, ExitStack() as stack:
-        connection = ZooKeeper(str(address), "/x", 5.0, lambda: None, Access(credentials))
+        connection = ZooKeeper(str(address), "/x", SESSION_SECONDS, lambda: None, Access(credentials))
         stack.callback(connection.close)
         if credentials:
             begin(connection)

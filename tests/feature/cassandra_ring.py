@@ -25,7 +25,7 @@ from executor.jobs.context import NodeFacts
 from executor.protocol import NodeLaunch
 from tests.feature import executor_agent
 from tests.feature.executor_agent import build_bundle
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 # Three nodes on two cores: a node that starts makes the others slow to answer.
 _START_SECONDS = 240.0
@@ -122,7 +122,7 @@ class RingNode:
             json.dumps(body).encode(),
             {"Authorization": f"Basic {credential}"},
         )
-        with urllib.request.urlopen(request, timeout=30) as response:
+        with urllib.request.urlopen(request, timeout=patient(30)) as response:
             answer = json.load(response)
         assert answer["status"] == 200, answer
 

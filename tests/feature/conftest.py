@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from kazoo.client import KazooClient
 
-from tests.contract.conftest import Server, running, server
+from tests.contract.conftest import SESSION_SECONDS, Server, running, server
 from tests.feature.backup_jobs import Bucket, Operator, serve_bucket
 from tests.feature.cassandra_ring import Ring, RingNode
 from tests.feature.scheduler_process import Make, Scheduler
 from tests.ports import free_port
+from tests.waiting import patient
 
 __all__ = ["running", "server"]
 
@@ -34,7 +35,7 @@ def make(running: Server, tmp_path: Path) -> Iterator[Make]:
             "API_HOST": "127.0.0.1",
             "API_PORT": str(free_port()),
             "ZOOKEEPER_SERVERS": running.hosts,
-            "ZOOKEEPER_SESSION_TIMEOUT_S": "2",
+            "ZOOKEEPER_SESSION_TIMEOUT_S": f"{SESSION_SECONDS:.0f}",
             "MESOS_MASTER": f"127.0.0.1:{free_port()}",
             "ARTIFACTS_DIR": str(tmp_path),
             "API_TRUST_ROUTER": "true",
@@ -51,7 +52,7 @@ def make(running: Server, tmp_path: Path) -> Iterator[Make]:
 @pytest.fixture
 def zookeeper(running: Server) -> Iterator[KazooClient]:
     client = KazooClient(running.hosts)
-    client.start(timeout=15)
+    client.start(timeout=patient(15))
     yield client
     client.stop()
     client.close()

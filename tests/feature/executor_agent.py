@@ -23,9 +23,10 @@ from executor.protocol import (
     parse_status,
 )
 from scheduler.core.mesos.executor_command import DEFAULT_COMMAND
-from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess, wait_for
+from tests.feature.localmesos_agent.agent_process import FRAMEWORK, ROOT, AgentProcess
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 Json = dict[str, Any]
 
@@ -187,8 +188,8 @@ def start_agent(master: FakeMaster, work_dir: Path, ip: str, *options: str) -> N
     """Start an agent and wait until it is registered and has its id."""
     agent = NodeAgent(work_dir, master.address, ip, *options)
     try:
-        master.registrations.get(timeout=10)
-        wait_for(lambda: agent.get("/state")["id"], "the agent's id")
+        master.registration()
+        wait_for("the agent's id", lambda: agent.get("/state")["id"])
     except BaseException:
         agent.stop()
         raise

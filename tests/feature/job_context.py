@@ -11,6 +11,7 @@ from typing import Any
 
 from executor.jobs.context import Cancelled, Job, NodeFacts
 from executor.protocol import JobLaunch, JobProgress
+from tests.waiting import patient
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Running:
 
     def join(self, seconds: float) -> Mapping[str, Any]:
         """Return its result; raise what it raised."""
-        self._thread.join(seconds)
+        self._thread.join(patient(seconds))
         assert self.ended, f"the job still runs, last told: {self.context.told[-1:]}"
         if self.error is not None:
             raise self.error

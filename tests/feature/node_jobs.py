@@ -25,6 +25,7 @@ from executor.protocol import (
 from scheduler.core.mesos.executor_command import DEFAULT_COMMAND
 from tests.feature.executor_agent import IDS, Node
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK
+from tests.waiting import patient
 
 ENDS = {"TASK_FINISHED", "TASK_FAILED", "TASK_KILLED"}
 
@@ -109,7 +110,7 @@ class NodeJobs:
         return sorted(self.node.agent.sandbox().glob(f"volume/data/{key_space}/{table}-*/*-Data.db"))
 
     def _until(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + patient(seconds)
         while not condition():
             left = deadline - time.monotonic()
             assert left > 0, f"{what}: not within {seconds:.0f} s; {self.updates[-5:]} {self.messages[-3:]}"

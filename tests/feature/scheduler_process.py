@@ -14,6 +14,7 @@ from pathlib import Path
 
 from devcluster.layout import Address
 from devcluster.requests import UnreachableError, get
+from tests.waiting import patient
 
 
 @dataclass
@@ -45,7 +46,7 @@ class Scheduler:
 
     def exit_code(self, seconds: float = 30.0) -> int:
         assert self.process is not None
-        return self.process.wait(seconds)
+        return self.process.wait(patient(seconds))
 
     def runs(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -69,7 +70,7 @@ class Scheduler:
         """Return the status of a POST; 0 without an answer."""
         request = urllib.request.Request(f"http://{self.api}{path}", method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=patient(20)) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
             error.close()
@@ -79,14 +80,14 @@ class Scheduler:
 
     def age(self) -> int | None:
         """Return the age of the answers in seconds, as they report it; None while they are fresh."""
-        with urllib.request.urlopen(f"http://{self.api}/v1/plan", timeout=20) as answer:
+        with urllib.request.urlopen(f"http://{self.api}/v1/plan", timeout=patient(20)) as answer:
             found = answer.headers["X-State-Age"]
         return None if found is None else int(found)
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(patient(10))
 
 
 Make = Callable[..., Scheduler]

@@ -15,6 +15,7 @@ from devcluster.bundles import Bundles
 from devcluster.checks import ROOT
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable, StartError
+from tests.waiting import patient
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper]
 
@@ -60,14 +61,14 @@ def test_it_keeps_its_data_and_listens_on_one_port_alone(
     first = start(table, java_home, jars, address)
     assert listening(first.pid) == {f"{address.host}:{address.port}"}
     client = KazooClient(str(address))
-    client.start(timeout=10)
+    client.start(timeout=patient(10))
     client.create("/kept", b"value")
     client.stop()
     client.close()
     assert processes.stop([first], 10.0)
     start(table, java_home, jars, address)
     client = KazooClient(str(address))
-    client.start(timeout=10)
+    client.start(timeout=patient(10))
     assert client.get("/kept")[0] == b"value"
     client.stop()
     client.close()

@@ -21,9 +21,10 @@ from executor.protocol import NodeLaunch
 from scheduler.loop.last_words import read
 from scheduler.loop.sandbox import Sandbox
 from tests.feature.executor_agent import IDS, Node, build_bundle, start_agent
-from tests.feature.localmesos_agent.agent_process import FRAMEWORK, processes_below, wait_for
+from tests.feature.localmesos_agent.agent_process import FRAMEWORK, processes_below
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.unit.executor.sandbox import ADDRESS, make_launch, make_sandbox
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.feature
 
@@ -77,7 +78,7 @@ def _executor_pid(node: Node) -> int:
 
 
 def _wait_for_subscriptions(node: Node, number: int) -> None:
-    wait_for(lambda: node.stderr().count("subscribed at agent") == number, "the executor to come back")
+    wait_for("the executor to come back", lambda: node.stderr().count("subscribed at agent") == number)
 
 
 def _gone(node: Node) -> bool:
@@ -89,12 +90,12 @@ def test_an_agent_that_was_away_finds_its_executor_and_hears_what_happened(start
     pid = _run(node, make_launch())
     node.agent.signal(signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
-    wait_for(lambda: "TASK_FAILED" in node.stderr(), "the executor to notice the end of Cassandra")
+    wait_for("the executor to notice the end of Cassandra", lambda: "TASK_FAILED" in node.stderr())
     time.sleep(5)  # long enough that growing pauses would miss the agent's two seconds
     node.agent.start()
     failed = node.end("t1")
     assert (failed["state"], failed["message"]) == ("TASK_FAILED", "Cassandra ended with signal SIGKILL")
-    wait_for(lambda: _gone(node), "the executor to end")
+    wait_for("the executor to end", lambda: _gone(node))
 
 
 def test_cassandra_survives_one_agent_after_the_other(start: Start) -> None:
@@ -103,7 +104,7 @@ def test_cassandra_survives_one_agent_after_the_other(start: Start) -> None:
     for number in range(3):
         node.agent.signal(signal.SIGKILL)
         node.agent.start()
-        node.master.registrations.get(timeout=10)
+        node.master.registration()
         _wait_for_subscriptions(node, number + 2)
         assert node.query(f"q{number}").status.pid == pid
 
@@ -112,8 +113,8 @@ def test_an_agent_that_stays_away_too_long_costs_the_node_in_order(start: Start)
     node = start("--recovery-timeout", "2secs")
     _run(node, make_launch())
     node.agent.signal(signal.SIGKILL)
-    wait_for(lambda: "shutting down: the agent was away for longer than 2 s" in node.stderr(), "the time to be over")
-    wait_for(lambda: _gone(node), "the executor to end", 20)
+    wait_for("the time to be over", lambda: "shutting down: the agent was away for longer than 2 s" in node.stderr())
+    wait_for("the executor to end", lambda: _gone(node), 20)
     assert "TASK_KILLED: shut down: the agent was away for longer than 2 s: drained" in node.stderr()
 
 
@@ -123,8 +124,8 @@ def test_an_agent_that_does_not_know_its_executor_costs_the_node_in_order(start:
     node.agent.signal(signal.SIGKILL)
     shutil.rmtree(node.agent.work_dir / "meta")
     node.agent.start()
-    wait_for(lambda: "shutting down: the agent refuses this executor" in node.stderr(), "the executor to give up", 20)
-    wait_for(lambda: _gone(node), "the executor to end", 20)
+    wait_for("the executor to give up", lambda: "shutting down: the agent refuses this executor" in node.stderr(), 20)
+    wait_for("the executor to end", lambda: _gone(node), 20)
     assert "TASK_KILLED: shut down: the agent refuses this executor" in node.stderr()
 
 
@@ -140,7 +141,7 @@ def test_an_agent_that_authenticates_its_executors(start: Start) -> None:
     token = next(item.partition(b"=")[2] for item in environment.split(b"\0") if item.startswith(name))
     node.agent.signal(signal.SIGKILL)
     node.agent.start()
-    node.master.registrations.get(timeout=10)
+    node.master.registration()
     _wait_for_subscriptions(node, 2)
     assert node.query("q").status.pid == pid
     assert name not in _environment(pid)
@@ -179,7 +180,7 @@ def test_an_executor_that_is_killed_takes_cassandra_with_it(start: Start) -> Non
     os.kill(_executor_pid(node), signal.SIGKILL)
     assert node.exited() == signal.SIGKILL
     assert node.end("t1")["state"] == "TASK_FAILED"
-    wait_for(lambda: _gone(node), "Cassandra to end")
+    wait_for("Cassandra to end", lambda: _gone(node))
     node.launch(make_launch(), "t2")
     node.until("t2", mode="NORMAL")
 

@@ -15,7 +15,7 @@ from executor.jmx.java_agent import attach
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from tests.feature import executor_agent
 from tests.feature.executor_agent import Node, running_node
-from tests.feature.localmesos_agent.agent_process import wait_for
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.cassandra
 
@@ -45,7 +45,7 @@ def _wait_for_kept(volume: Path) -> list[str]:
     def kept(name: str) -> list[Path]:
         return list(volume.glob(f"start/*/{name}"))
 
-    wait_for(lambda: kept("classes.jsa") and kept("row-overhead"), "what the first start leaves", 240)
+    wait_for("what the first start leaves", lambda: kept("classes.jsa") and kept("row-overhead"), 240)
     return [
         f"-Dcassandra.memtable.row_overhead_size={kept('row-overhead')[0].read_text().strip()}",
         f"-XX:SharedArchiveFile={kept('classes.jsa')[0]}",
@@ -131,8 +131,8 @@ def test_life_of_a_node(node: Node) -> None:
 
     node.agent.signal(signal.SIGKILL)
     node.agent.start()
-    node.master.registrations.get(timeout=10)
-    wait_for(lambda: node.stderr().count("subscribed at agent") == 2, "the executor to subscribe again")
+    node.master.registration()
+    wait_for("the executor to subscribe again", lambda: node.stderr().count("subscribed at agent") == 2)
     assert node.query("q2").status.pid == status.pid
 
     assert not [item for item in _arguments(status.pid) if "row_overhead_size" in item or "SharedArchive" in item]

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import psutil
 import pytest
 
 from tests.ports import free_port
+from tests.waiting import patient, wait_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def alone(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     yield program, port
     if program.poll() is None:
         program.terminate()
-    program.communicate(timeout=20)
+    program.communicate(timeout=patient(20))
 
 
 def agents(port: int) -> list[dict[str, object]]:
@@ -52,16 +52,13 @@ def agents(port: int) -> list[dict[str, object]]:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_master_and_agents_and_their_end(alone: tuple[subprocess.Popen[str], int], number: int) -> None:
     program, port = alone
-    deadline = time.monotonic() + 20
-    while len(agents(port)) < 2:
-        assert time.monotonic() < deadline
-        assert program.poll() is None
-        time.sleep(0.05)
+    wait_for("both agents are registered", lambda: program.poll() is not None or len(agents(port)) == 2, 20)
+    assert program.poll() is None
     assert [agent["attributes"] for agent in agents(port)] == [{"rack": "r1"}] * 2
     started = psutil.Process(program.pid).children()
     assert len(started) == 3
     program.send_signal(number)
-    assert program.wait(20) == 0
+    assert program.wait(patient(20)) == 0
     assert not any(process.is_running() for process in started)
 
 
@@ -69,7 +66,7 @@ def test_a_child_that_cannot_start_ends_all(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         program = localmesos("--agents", "1", "--base-port", str(port), "--work-dir", str(tmp_path))
-        _, errors = program.communicate(timeout=30)
+        _, errors = program.communicate(timeout=patient(30))
     assert program.returncode == 1
     assert "address already in use" in errors
     assert "stopping all" in errors
@@ -88,7 +85,7 @@ def test_a_master_that_cannot_start_says_why(tmp_path: Path, prepare: object, wo
     assert callable(prepare)
     prepare(work_dir)
     program = localmesos("master", "--port", str(free_port()), "--work-dir", str(work_dir))
-    _, errors = program.communicate(timeout=30)
+    _, errors = program.communicate(timeout=patient(30))
     assert program.returncode == 1
     assert words in errors
     assert "Traceback" not in errors

@@ -39,7 +39,7 @@ def records(zookeeper: KazooClient, path: str) -> dict[str, bytes]:
 def test_a_session_that_the_server_ends_ends_it_and_the_next_one_goes_on(
     make: Make, running: Server, zookeeper: KazooClient
 ) -> None:
-    scheduler = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
+    scheduler = make().start()
     wait_for("it serves", lambda: serves(scheduler))
     before = records(zookeeper, scheduler.root)
     began = time.monotonic()
@@ -70,7 +70,7 @@ def test_zookeeper_gone_for_longer_than_the_session(make: Make, running: Server)
 def test_of_two_that_are_started_at_once_one_serves_and_the_other_changes_nothing(
     make: Make, zookeeper: KazooClient
 ) -> None:
-    both = [make(NODES="3"), make(NODES="5")]
+    both = [make(NODES=nodes, ZOOKEEPER_SESSION_TIMEOUT_S="6") for nodes in ("3", "5")]
     for scheduler in both:
         scheduler.start()
     wait_for("one of them ends", lambda: not all(item.runs() for item in both))

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(12
 
 
 def test_it_serves_before_it_has_found_mesos_and_ends_in_order(make: Make) -> None:
-    scheduler = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
+    scheduler = make().start()
     wait_for("the plan is served", lambda: scheduler.status("/v1/plan") == 200)
     assert scheduler.process is not None
     scheduler.process.terminate()
@@ -73,7 +73,7 @@ def test_a_second_scheduler_of_the_same_name_ends_and_names_the_first(make: Make
     first = make().start()
     wait_for("the first serves", lambda: first.status("/v1/plan") == 200)
     before = zookeeper.get_children(f"{first.root}/configurations")
-    second = make(NODES="7").start()
+    second = make(NODES="7", ZOOKEEPER_SESSION_TIMEOUT_S="6").start()
     wait_for("the second's API says why it waits", lambda: "lock" in second.body("/v1/plan"))
     assert second.status("/v1/plan") == 503
     assert second.exit_code() == Exit.LOCKED
@@ -94,10 +94,10 @@ def test_a_killed_worker_is_started_again_after_the_dead_ones_session(make: Make
 
 
 def test_the_next_one_on_a_machine_does_not_wait_for_the_session_of_one_that_was_killed(make: Make) -> None:
-    first = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
+    first = make().start()
     wait_for("it serves", lambda: first.status("/v1/plan") == 200)
     first.stop()
-    second = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
+    second = make().start()
     wait_for("the next one serves", lambda: second.status("/v1/plan") == 200, 15.0)
     assert "lock removed from a scheduler that has died" in second.said()
 
@@ -111,7 +111,7 @@ def test_without_zookeeper_the_api_says_what_it_waits_for(make: Make) -> None:
 
 
 def test_while_zookeeper_is_gone_reads_go_on_with_their_age_and_writes_are_refused(make: Make, running: Server) -> None:
-    scheduler = make(ZOOKEEPER_SESSION_TIMEOUT_S="40").start()
+    scheduler = make().start()
     wait_for("it serves", lambda: scheduler.status("/v1/plan") == 200)
     running.kill()
     command = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "POST", "-m", "20"]
@@ -127,7 +127,7 @@ def test_while_zookeeper_is_gone_reads_go_on_with_their_age_and_writes_are_refus
 
 
 def test_a_lost_session_ends_it(make: Make, zookeeper: KazooClient) -> None:
-    scheduler = make().start()
+    scheduler = make(ZOOKEEPER_SESSION_TIMEOUT_S="6").start()
     wait_for("it serves", lambda: scheduler.status("/v1/plan") == 200)
     assert scheduler.process is not None
     os.killpg(scheduler.process.pid, signal.SIGSTOP)

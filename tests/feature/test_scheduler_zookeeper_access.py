@@ -12,7 +12,7 @@ from scheduler.errors import Exit
 from tests.certificates import Authority
 from tests.contract.conftest import Server
 from tests.feature.scheduler_process import Make, Scheduler
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(120)]
 
@@ -51,7 +51,7 @@ def test_credentials_close_an_open_tree_and_the_password_shows_nowhere(
             zookeeper.create(f"{path}/x")
     scheduler.stop()
     own = KazooClient(running.hosts, auth_data=[("digest", f"alice:{PASSWORD}")])
-    own.start(timeout=15)
+    own.start(timeout=patient(15))
     try:
         names = own.get_children(f"{scheduler.root}/configurations")
         for path in (f"{scheduler.root}/target", *(f"{scheduler.root}/configurations/{name}" for name in names)):

@@ -9,6 +9,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
 from localmesos.protocol.streams import Decoder
+from tests.waiting import patient
 
 Json = dict[str, Any]
 
@@ -24,7 +25,7 @@ class Answer:
 
 def send(method: str, host: str, port: int, path: str, headers: dict[str, str], body: object) -> HTTPConnection:
     """Send a request exactly as given: `body` as JSON, a str as it is, None for no body."""
-    connection = HTTPConnection(host, port, timeout=_SECONDS)
+    connection = HTTPConnection(host, port, timeout=patient(_SECONDS))
     connection.putrequest(method, path, skip_accept_encoding=True)
     for name, value in headers.items():
         connection.putheader(name, value)
@@ -78,7 +79,7 @@ class Subscription:
             self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
-        self._thread.join(_SECONDS)
+        self._thread.join(patient(_SECONDS))
         self._response.close()
         self._connection.close()
 

@@ -6,31 +6,22 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 from tests.ports import free_port
+from tests.waiting import patient, wait_for
 
 ROOT = Path(__file__).parents[3]
 RESOURCES = "cpus:4;mem:4096;disk:20480;ports:[7000-7001,7199-7199,9042-9042,9160-9160,31000-32000]"
 READY_SECONDS = 20.0
 
 
-def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
-    """Fail when `condition` does not become true in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
-
-
 def get(host: str, port: int, path: str, headers: dict[str, str] | None = None) -> Any:
     """JSON of a GET."""
-    connection = HTTPConnection(host, port, timeout=10)
+    connection = HTTPConnection(host, port, timeout=patient(10))
     try:
         connection.request("GET", path, headers=headers or {})
         return json.loads(connection.getresponse().read())
@@ -40,7 +31,7 @@ def get(host: str, port: int, path: str, headers: dict[str, str] | None = None) 
 
 def operator_call(host: str, port: int, call: object) -> Any:
     """JSON of a call of the operator API."""
-    connection = HTTPConnection(host, port, timeout=10)
+    connection = HTTPConnection(host, port, timeout=patient(10))
     try:
         connection.request("POST", "/api/v1", json.dumps(call), {"Content-Type": "application/json"})
         return json.loads(connection.getresponse().read())
@@ -50,7 +41,7 @@ def operator_call(host: str, port: int, call: object) -> Any:
 
 def answers(host: str, port: int) -> bool:
     try:
-        socket.create_connection((host, port), 1.0).close()
+        socket.create_connection((host, port), patient(1)).close()
     except OSError:
         return False
     return True
@@ -58,7 +49,7 @@ def answers(host: str, port: int) -> bool:
 
 def leads(host: str, port: int) -> bool:
     """Return whether the master there answers for itself."""
-    connection = HTTPConnection(host, port, timeout=10)
+    connection = HTTPConnection(host, port, timeout=patient(10))
     try:
         connection.request("GET", "/state")
         return connection.getresponse().status == 200
@@ -96,7 +87,7 @@ class Cluster:
     def start_another_master(self, name: str, ip: str, port: int) -> None:
         where = ("--ip", ip, "--port", str(port), "--work-dir", str(self.directory / name.replace(" ", "-")))
         self._start(name, "master", *where, *self.master_options)
-        wait_until(lambda: answers(ip, port), READY_SECONDS, "the master listens")
+        wait_for("the master listens", lambda: answers(ip, port), READY_SECONDS)
 
     def start_agent(self, number: int, master: str | None = None) -> None:
         ip = f"127.0.0.{number + 1}"
@@ -122,7 +113,7 @@ class Cluster:
         return {one["id"] for one in executors if not one["tasks"] and not one["queued_tasks"]}
 
     def wait_agents(self, count: int) -> None:
-        wait_until(lambda: len(self.agent_ids()) == count, READY_SECONDS, f"{count} agents are registered")
+        wait_for(f"{count} agents are registered", lambda: len(self.agent_ids()) == count, READY_SECONDS)
 
     def start(self, agents: int = 2) -> "Cluster":
         """All, agents one after the other, so that their ids are in order."""
@@ -139,7 +130,7 @@ class Cluster:
         """Send SIGKILL and wait."""
         process = self.processes.pop(name)
         process.kill()
-        process.wait(10)
+        process.wait(patient(10))
 
     def stop(self) -> None:
         """End agents with their executors, then the master; and executors that lost their agent."""
@@ -151,10 +142,10 @@ class Cluster:
             if name.startswith("master"):
                 process.terminate()
             try:
-                process.wait(10)
+                process.wait(patient(10))
             except subprocess.TimeoutExpired:
                 process.kill()
-                process.wait(10)
+                process.wait(patient(10))
         for pid in self._in_sandboxes():
             try:
                 os.kill(pid, signal.SIGKILL)

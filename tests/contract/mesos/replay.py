@@ -9,9 +9,10 @@ from localmesos.resources.arithmetic import Resources
 from tests.contract.mesos import client
 from tests.contract.mesos.client import Answer
 from tests.contract.mesos.compare import Difference, Ids
-from tests.contract.mesos.processes import Cluster, get, wait_until
+from tests.contract.mesos.processes import Cluster, get
 from tests.contract.mesos.recordings import Line
 from tests.contract.mesos.scheduler import Scheduler, key, uuid
+from tests.waiting import patient, wait_for
 
 Json = dict[str, Any]
 
@@ -148,7 +149,7 @@ class Replay:
         timeout = line.content.get("framework_info", {}).get("failover_timeout", 0.0)
         if scheduler.framework_id and line.seconds - self._last_seconds > timeout:
             framework_id = scheduler.framework_id
-            wait_until(lambda: not self._is_known(framework_id), EVENT_SECONDS, "the failover timeout")
+            wait_for("the failover timeout", lambda: not self._is_known(framework_id), EVENT_SECONDS)
 
     def _outwait_executors(self, line: Line) -> None:
         """Let an executor end whose task's id is used again; in the recordings more than a second passed between."""
@@ -158,7 +159,7 @@ class Replay:
         }
         again, self._launched = tasks & self._launched, tasks | self._launched
         if again:
-            wait_until(lambda: not again & self.cluster.ending_executors(), EVENT_SECONDS, f"executors of {again} end")
+            wait_for(f"executors of {again} end", lambda: not again & self.cluster.ending_executors(), EVENT_SECONDS)
 
     def _is_known(self, framework_id: str) -> bool:
         found = get(self.cluster.master_ip, self.cluster.master_port, "/frameworks")["frameworks"]
@@ -214,7 +215,7 @@ class Replay:
             scheduler.framework_id = self.ids.get(line.content["framework_id"]["value"])
 
     def _expect(self, scheduler: Scheduler, recorded: Json) -> None:
-        deadline, last = time.monotonic() + EVENT_SECONDS, "none of its kind came"
+        deadline, last = time.monotonic() + patient(EVENT_SECONDS), "none of its kind came"
         while True:
             scheduler.pump()
             for event in [item for item in scheduler.events if key(item) == key(self.ids.translate(recorded))]:
@@ -233,7 +234,7 @@ class Replay:
         """Accept one rescinded offer for all that were on the agent."""
         recorded = self._offers[line.content["offer_id"]["value"]]
         hostname = recorded["hostname"]
-        wait_until(lambda: not self._on_host(scheduler, hostname), EVENT_SECONDS, f"offers of {hostname} are rescinded")
+        wait_for(f"offers of {hostname} are rescinded", lambda: not self._on_host(scheduler, hostname), EVENT_SECONDS)
         scheduler.events = [event for event in scheduler.events if event["type"] != "RESCIND"]
 
     def _closed(self, line: Line) -> None:
@@ -245,7 +246,7 @@ class Replay:
             scheduler.pump()
             return scheduler.ended
 
-        wait_until(ended, EVENT_SECONDS, f"the end of the stream of {line.label}")
+        wait_for(f"the end of the stream of {line.label}", ended, EVENT_SECONDS)
         scheduler.hang_up()
         self._forget_offers(scheduler)
 
@@ -256,7 +257,7 @@ class Replay:
             scheduler.hang_up()
             self._forget_offers(scheduler)
             framework_id = scheduler.framework_id
-            wait_until(lambda: not self._is_connected(framework_id), EVENT_SECONDS, "the master notices")
+            wait_for("the master notices", lambda: not self._is_connected(framework_id), EVENT_SECONDS)
 
     def _forget_offers(self, scheduler: Scheduler) -> None:
         mine = {
@@ -292,7 +293,7 @@ class Replay:
                 return None
             return found[0] if found and total.contains(wanted) else None
 
-        wait_until(offered, OFFER_SECONDS, f"{wanted} of {recorded['hostname']} is on offer, only {scheduler.offers}")
+        wait_for(f"{wanted} of {recorded['hostname']} is on offer, only {scheduler.offers}", offered, OFFER_SECONDS)
         self._check_refusal(scheduler, recorded["hostname"], wanted)
         found = self._on_host(scheduler, recorded["hostname"])
         match = next((o for o in found if Resources.parse(o["resources"]) == wanted), found[0])
@@ -312,7 +313,7 @@ class Replay:
             found[:] = [value for host, value in self.cluster.agent_ids().items() if host == hostname]
             return bool(found)
 
-        wait_until(registered, EVENT_SECONDS, f"an agent on {hostname}")
+        wait_for(f"an agent on {hostname}", registered, EVENT_SECONDS)
         return found[0]
 
     def _find_offers(self, line: Line, scheduler: Scheduler) -> None:
@@ -323,7 +324,7 @@ class Replay:
 
     def _find_offer(self, scheduler: Scheduler, recorded: Json) -> None:
         wanted = Resources.parse(self.ids.translate(recorded["resources"]))
-        deadline = time.monotonic() + OFFER_SECONDS
+        deadline = time.monotonic() + patient(OFFER_SECONDS)
         while True:
             found = self._on_host(scheduler, recorded["hostname"])
             for offer in found:

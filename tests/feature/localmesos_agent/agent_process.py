@@ -6,14 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 from tests.ports import free_port
+from tests.waiting import patient
 
 Json = dict[str, Any]
 
@@ -27,15 +26,6 @@ FRAMEWORK: Json = {
     "roles": ["role"],
     "capabilities": [{"type": "PARTITION_AWARE"}, {"type": "MULTI_ROLE"}, {"type": "RESERVATION_REFINEMENT"}],
 }
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 10.0) -> Any:
-    """Return the first true value of `condition`; fail with `what` after the time limit."""
-    deadline = time.monotonic() + seconds
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"timed out waiting for {what}"
-        time.sleep(0.02)
-    return value
 
 
 class AgentProcess:
@@ -74,7 +64,7 @@ class AgentProcess:
     def wait(self) -> int:
         assert self.process is not None
         assert self.process.stdout is not None
-        status = self.process.wait(15)
+        status = self.process.wait(patient(15))
         self.process.stdout.close()
         return status
 
@@ -85,7 +75,7 @@ class AgentProcess:
         return json.loads(body) if body else None
 
     def request(self, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, str]:
-        connection = HTTPConnection(self.ip, self.port, timeout=10)
+        connection = HTTPConnection(self.ip, self.port, timeout=patient(10))
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)

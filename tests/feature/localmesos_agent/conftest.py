@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.feature.localmesos_agent.agent_process import (
-    AgentProcess,
-    wait_for,
-)
+from tests.feature.localmesos_agent.agent_process import AgentProcess
 from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.waiting import wait_for
 
 Json = dict[str, Any]
 
@@ -26,8 +24,8 @@ def master() -> Iterator[FakeMaster]:
 def agent(tmp_path: Path, master: FakeMaster) -> Iterator[AgentProcess]:
     agent = AgentProcess(tmp_path / "work", master.address)
     try:
-        master.registrations.get(timeout=10)
-        wait_for(lambda: agent.get("/state")["id"], "the agent's id")
+        master.registration()
+        wait_for("the agent's id", lambda: agent.get("/state")["id"])
         yield agent
     finally:
         agent.stop()

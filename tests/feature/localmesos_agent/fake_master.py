@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from tests.http_servers import HttpServer, QuietHandler
+from tests.waiting import patient
 
 Json = dict[str, Any]
 
@@ -48,10 +49,14 @@ class FakeMaster:
         self.disconnect()
         self._server.close()
 
+    def registration(self, seconds: float = 10.0) -> Json:
+        """Return the next registration of an agent."""
+        return self.registrations.get(timeout=patient(seconds))
+
     def call(self, call_type: str, seconds: float = 10.0) -> Json:
         """Return the next call of this type; others before it are dropped."""
         while True:
-            call = self.calls.get(timeout=seconds)
+            call = self.calls.get(timeout=patient(seconds))
             if call["type"] == call_type:
                 body: Json = call[call_type.lower()]
                 return body
@@ -81,7 +86,7 @@ class FakeMaster:
         registered = {"agent_id": agent_id, "master_id": "m", "reregistered": reregistered}
         stream.put({"type": "REGISTERED", "registered": registered})
         self.registrations.put(registration)
-        self.hold.wait(10)
+        self.hold.wait(patient(10))
         self._streams.add(stream)
         try:
             while (event := stream.get()) is not None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from typing import Any
 
+from tests.waiting import patient
+
 Json = dict[str, Any]
 
 _HEADERS = {"Content-Type": "application/json", "Accept": "application/json"}
@@ -27,7 +29,7 @@ class SchedulerClient:
 
     def subscribe(self) -> None:
         """Subscribe, again with the same framework id if there is one. OSError when the master is not there."""
-        connection = HTTPConnection(self._address, timeout=60)
+        connection = HTTPConnection(self._address, timeout=patient(60))
         call: Json = {"type": "SUBSCRIBE", "subscribe": {"framework_info": self.info}}
         if "id" in self.info:
             call["framework_id"] = self.info["id"]
@@ -64,7 +66,7 @@ class SchedulerClient:
         assert status == 202, (status, text)
 
     def _post(self, call_type: str, body: Json) -> tuple[int, bytes]:
-        connection = HTTPConnection(self._address, timeout=10)
+        connection = HTTPConnection(self._address, timeout=patient(10))
         try:
             call = {"type": call_type, "framework_id": self.info["id"], call_type.lower(): body}
             headers = _HEADERS | {"Mesos-Stream-Id": self._stream_id}
@@ -77,7 +79,7 @@ class SchedulerClient:
     def event(self, event_type: str, wanted: Callable[[Json], bool] = lambda _: True, seconds: float = 20.0) -> Json:
         """Content of the next event of this type that is `wanted`; others before it are dropped."""
         while True:
-            event = self.events.get(timeout=seconds)
+            event = self.events.get(timeout=patient(seconds))
             if event["type"] == event_type:
                 content: Json = event.get(event_type.lower(), {})
                 if wanted(content):
@@ -86,7 +88,7 @@ class SchedulerClient:
     def offer(self, wanted: Callable[[Json], bool]) -> Json:
         """Return an offer that is `wanted`, and decline all others, so that their resources can be in one offer."""
         while True:
-            offers = self._offers.get(timeout=20)
+            offers = self._offers.get(timeout=patient(20))
             found = next((offer for offer in offers if wanted(offer)), None)
             others = [offer["id"] for offer in offers if offer is not found]
             if others:
@@ -106,6 +108,6 @@ class SchedulerClient:
         if self._response is not None and self._connection is not None and self._thread is not None:
             if self._connection.sock is not None:
                 self._connection.sock.shutdown(2)
-            self._thread.join(5)
+            self._thread.join(patient(5))
             self._response.close()
             self._connection.close()

@@ -8,14 +8,9 @@ from typing import Any
 import pytest
 
 from localmesos.protocol.executor_tokens import make_token
-from tests.feature.localmesos_agent.agent_process import (
-    FRAMEWORK,
-    AgentProcess,
-    command_task,
-    custom_task,
-    wait_for,
-)
+from tests.feature.localmesos_agent.agent_process import FRAMEWORK, AgentProcess, command_task, custom_task
 from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.waiting import patient, wait_for
 
 Json = dict[str, Any]
 
@@ -114,7 +109,7 @@ def test_update_of_a_task_never_launched_is_forwarded_but_not_acknowledged(
     assert (status["uuid"], "executor_id" in status, status["timestamp"] > 0) == (strange, False, True)
     assert agent.request("POST", "/api/v1/executor", _update("t1", known), **_JSON) == (202, "")
     acknowledged = wait_for(
-        lambda: [e["acknowledged"] for e in agent.events("ACKNOWLEDGED")][2:], "the acknowledgement of the last update"
+        "the acknowledgement of the last update", lambda: [e["acknowledged"] for e in agent.events("ACKNOWLEDGED")][2:]
     )
     assert acknowledged == [{"task_id": {"value": "t1"}, "uuid": known}]
 
@@ -131,7 +126,7 @@ def test_update_sent_twice_is_forwarded_once(agent: AgentProcess, master: FakeMa
 
 def test_executor_has_to_subscribe_first(agent: AgentProcess, master: FakeMaster) -> None:
     master.send("RUN_TASK", custom_task(command={"value": "sleep 300"}))
-    wait_for(lambda: agent.get("/state")["frameworks"], "the executor")
+    wait_for("the executor", lambda: agent.get("/state")["frameworks"])
     answer = agent.request("POST", "/api/v1/executor", _update("t1", "viWmPa6yRgCQsH5bZli5wQ=="), **_JSON)
     assert answer == (403, "Executor is not subscribed")
 
@@ -156,12 +151,12 @@ def test_a_token_of_another_run_is_refused(tmp_path: Path, master: FakeMaster) -
     options = ("--authenticate-http-executors", "--jwt-secret-key", str(tmp_path / "key"))
     agent = AgentProcess(tmp_path / "work", master.address, *options)
     try:
-        master.registrations.get(timeout=10)
+        master.registration()
         master.send("RUN_TASK", command_task("sleep 100"))
         master.update("TASK_RUNNING", "c1")
         ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "c1"}}
         token = make_token(b"the agents' key", FRAMEWORK["id"]["value"], "c1", "another-run")
-        connection = HTTPConnection(agent.ip, agent.port, timeout=10)
+        connection = HTTPConnection(agent.ip, agent.port, timeout=patient(10))
         call = json.dumps({"type": "SUBSCRIBE", **ids, "subscribe": {}})
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {token}"}
         connection.request("POST", "/api/v1/executor", call, headers)

@@ -20,9 +20,9 @@ from tests.feature.localmesos_agent.agent_process import (
     custom_task,
     make_volume,
     processes_below,
-    wait_for,
 )
 from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.waiting import wait_for
 
 Json = dict[str, Any]
 
@@ -93,7 +93,7 @@ def test_command_task_reports_its_end(
     master.update("TASK_RUNNING", "c1")
     ended = master.update(state, "c1")
     assert (ended["message"], ended["source"], ended["executor_id"]) == (message, "SOURCE_EXECUTOR", {"value": "c1"})
-    wait_for(lambda: not processes_below(agent.work_dir), "the end of the command executor")
+    wait_for("the end of the command executor", lambda: not processes_below(agent.work_dir))
     assert "EXITED_EXECUTOR" not in [call["type"] for call in list(master.calls.queue)]
 
 
@@ -113,7 +113,7 @@ def test_command_task_is_killed_by_its_policy(
 ) -> None:
     master.send("RUN_TASK", command_task(f"echo ready; {script}", **policy))
     master.update("TASK_RUNNING", "c1")
-    wait_for(lambda: "ready" in (agent.sandbox("c1") / "stdout").read_text(), "the command")
+    wait_for("the command", lambda: "ready" in (agent.sandbox("c1") / "stdout").read_text())
     master.send("KILL_TASK", {"framework_id": FRAMEWORK["id"], "task_id": {"value": "c1"}})
     assert master.update("TASK_KILLED", "c1")["message"] == message
 
@@ -126,7 +126,7 @@ def test_killed_command_executor_is_a_failed_task_without_failure_event(
     os.kill(pid, signal.SIGKILL)
     failed = master.update("TASK_FAILED", "c1")
     assert (failed["message"], failed["reason"]) == ("Executor terminated", "REASON_EXECUTOR_TERMINATED")
-    wait_for(lambda: not processes_below(agent.work_dir), "the end of the command")
+    wait_for("the end of the command", lambda: not processes_below(agent.work_dir))
 
 
 def test_task_that_lasts_too_long_fails(agent: AgentProcess, master: FakeMaster) -> None:
@@ -192,7 +192,7 @@ def test_shutdown_while_fetching(agent: AgentProcess, master: FakeMaster) -> Non
         with connection:
             master.send("SHUTDOWN_EXECUTOR", {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}})
             assert master.update("TASK_FAILED")["reason"] == "REASON_EXECUTOR_TERMINATED"
-    wait_for(lambda: not agent.get("/state")["frameworks"], "nothing left")
+    wait_for("nothing left", lambda: not agent.get("/state")["frameworks"])
 
 
 @pytest.mark.parametrize(

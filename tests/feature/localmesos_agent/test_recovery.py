@@ -21,9 +21,9 @@ from tests.feature.localmesos_agent.agent_process import (
     custom_task,
     make_volume,
     processes_below,
-    wait_for,
 )
 from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.waiting import patient, wait_for
 
 Json = dict[str, Any]
 
@@ -35,7 +35,7 @@ def test_sigterm_leaves_executors_alone_and_a_new_agent_takes_them_up(agent: Age
     pid = master.update("TASK_RUNNING")["container_status"]["executor_pid"]
     assert agent.signal(signal.SIGTERM) == 0
     agent.start()
-    registration = master.registrations.get(timeout=10)
+    registration = master.registration()
     assert registration["agent_info"]["id"] == {"value": "agent-S0"}
     assert [task["state"] for task in registration["tasks"]] == ["TASK_RUNNING"]
     assert Path(f"/proc/{pid}").exists()
@@ -48,7 +48,7 @@ def test_pymesos_executor_outlives_a_short_absence_of_the_agent(agent: AgentProc
     agent.signal(signal.SIGKILL)
     # pymesos first waits about two seconds, as long as an agent by default waits for its executors.
     agent.start("--executor-reregistration-timeout", "8secs")
-    registration = master.registrations.get(timeout=15)
+    registration = master.registration(15)
     assert [task["state"] for task in registration["tasks"]] == ["TASK_RUNNING"]
     master.send("KILL_TASK", {"framework_id": FRAMEWORK["id"], "task_id": {"value": "t1"}})
     assert master.update("TASK_KILLED")["container_status"]["executor_pid"] == pid
@@ -62,11 +62,11 @@ class TestRecovery:
         pid = master.update("TASK_RUNNING")["container_status"]["executor_pid"]
         agent.signal(signal.SIGKILL)
         agent.start()
-        registration = master.registrations.get(timeout=10)
+        registration = master.registration()
         assert registration["agent_info"]["id"] == {"value": "agent-S0"}
         assert [e["executor_info"]["executor_id"] for e in registration["executors"]] == [{"value": "e1"}]
         assert [task["state"] for task in registration["tasks"]] == ["TASK_RUNNING"]
-        wait_for(lambda: len(agent.events("SUBSCRIBED")) == 2, "the executor got the new agent's answer")
+        wait_for("the executor got the new agent's answer", lambda: len(agent.events("SUBSCRIBED")) == 2)
         assert Path(f"/proc/{pid}").exists()
 
         ids = {"framework_id": FRAMEWORK["id"], "task_id": {"value": "t1"}}
@@ -79,18 +79,18 @@ class TestRecovery:
         agent.signal(signal.SIGKILL)
         (agent.sandbox("c1") / "stop").touch()
         agent.start()
-        master.registrations.get(timeout=10)
+        master.registration()
         assert master.update("TASK_FAILED", "c1")["message"] == "Command exited with status 5"
 
     def test_update_that_was_not_acknowledged_is_sent_again(self, agent: AgentProcess, master: FakeMaster) -> None:
         master.acknowledge = False
         master.send("RUN_TASK", custom_task())
         first = master.call("STATUS_UPDATE")["status"]
-        wait_for(lambda: len(agent.events("ACKNOWLEDGED")) == 2, "both updates on the agent's disk")
+        wait_for("both updates on the agent's disk", lambda: len(agent.events("ACKNOWLEDGED")) == 2)
         agent.signal(signal.SIGKILL)
         master.acknowledge = True
         agent.start()
-        registration = master.registrations.get(timeout=10)
+        registration = master.registration()
         assert registration["tasks"][0]["state"] == "TASK_RUNNING"
         assert registration["tasks"][0]["status_update_state"] == "TASK_STARTING"
         assert master.update("TASK_STARTING")["uuid"] == first["uuid"]
@@ -103,12 +103,12 @@ class TestRecovery:
         agent.signal(signal.SIGKILL)
         os.kill(pid, signal.SIGKILL)
         agent.start()
-        registration = master.registrations.get(timeout=10)
+        registration = master.registration()
         assert registration["executors"] == []
         assert registration["checkpointed"] == [make_volume()]
         failed = master.update("TASK_FAILED")
         assert (failed["reason"], failed["message"]) == ("REASON_EXECUTOR_TERMINATED", "Executor terminated")
-        wait_for(lambda: not agent.get("/state")["frameworks"], "nothing left of the framework")
+        wait_for("nothing left of the framework", lambda: not agent.get("/state")["frameworks"])
 
     def test_reboot_means_that_no_executor_lives(self, agent: AgentProcess, master: FakeMaster) -> None:
         master.send("RUN_TASK", custom_task())
@@ -130,7 +130,7 @@ class TestRecovery:
         gone = master.update("TASK_GONE")
         assert gone["reason"] == "REASON_EXECUTOR_REREGISTRATION_TIMEOUT"
         assert gone["message"] == "Executor did not reregister within 500ms"
-        wait_for(lambda: not processes_below(agent.work_dir), "the executor's end")
+        wait_for("the executor's end", lambda: not processes_below(agent.work_dir))
 
     def test_framework_without_checkpointing_loses_its_executors(self, agent: AgentProcess, master: FakeMaster) -> None:
         run = custom_task()
@@ -139,8 +139,8 @@ class TestRecovery:
         master.update("TASK_RUNNING")
         agent.signal(signal.SIGKILL)
         agent.start()
-        assert master.registrations.get(timeout=10)["tasks"] == []
-        wait_for(lambda: not processes_below(agent.work_dir), "the executor's end")
+        assert master.registration()["tasks"] == []
+        wait_for("the executor's end", lambda: not processes_below(agent.work_dir))
 
     def test_changed_resources_are_refused_with_a_sentence(self, agent: AgentProcess) -> None:
         agent.signal(signal.SIGKILL)
@@ -163,7 +163,7 @@ class TestRecovery:
         )
         master.send("RUN_TASK", run)
         record = agent.work_dir / "meta/slaves/latest/frameworks/framework-0000/executors/e1/executor.json"
-        wait_for(lambda: record.exists() and json.loads(record.read_text())["process"], "the executor's process")
+        wait_for("the executor's process", lambda: record.exists() and json.loads(record.read_text())["process"])
         agent.signal(signal.SIGKILL)
         (agent.sandbox() / "go").touch()
         agent.start()
@@ -179,7 +179,7 @@ class TestMaster:
         master.send("RUN_TASK", custom_task())
         master.update("TASK_RUNNING")
         master.disconnect()
-        registration = master.registrations.get(timeout=10)
+        registration = master.registration()
         assert registration["tasks"][0]["task_id"] == {"value": "t1"}
         assert registration["tasks"][0]["executor_id"] == {"value": "e1"}
         assert registration["frameworks"] == [FRAMEWORK]
@@ -189,7 +189,7 @@ class TestMaster:
         other.redirect = master.address
         agent = AgentProcess(tmp_path / "work", other.address)
         try:
-            assert master.registrations.get(timeout=10)["ip"] == "127.0.0.2"
+            assert master.registration()["ip"] == "127.0.0.2"
         finally:
             agent.stop()
             other.close()
@@ -238,10 +238,10 @@ class TestMaster:
         pid = master.update("TASK_RUNNING")["container_status"]["executor_pid"]
         master.hold.clear()
         master.disconnect()
-        registration = master.registrations.get(timeout=10)
+        registration = master.registration()
         assert len(registration["executors"]) == 1
         os.kill(pid, signal.SIGKILL)
-        wait_for(lambda: agent.get("/state")["frameworks"][0]["executors"][0]["state"] == "TERMINATED", "its end")
+        wait_for("its end", lambda: agent.get("/state")["frameworks"][0]["executors"][0]["state"] == "TERMINATED")
         master.hold.set()
         assert master.call("EXITED_EXECUTOR")["status"] == 9
         master.update("TASK_FAILED")
@@ -260,7 +260,7 @@ def test_port_in_use_is_a_clear_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.2", 0)) as taken:
         command = [sys.executable, "-m", "localmesos.agent.main", "--ip", "127.0.0.2", "--work-dir", str(tmp_path)]
         command += ["--port", str(taken.getsockname()[1]), "--master", "127.0.0.1:1", "--resources", "cpus:1"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=patient(30))
     assert done.returncode == 1
     assert "Address already in use" in done.stderr
     assert "Traceback" not in done.stderr

@@ -15,9 +15,9 @@ from tests.feature.localmesos_agent.agent_process import (
     command_task,
     custom_task,
     processes_below,
-    wait_for,
 )
 from tests.feature.localmesos_agent.fake_master import FakeMaster
+from tests.waiting import wait_for
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ def test_custom_executor_runs_a_task_and_kills_it(agent: AgentProcess, master: F
     running = master.update("TASK_RUNNING")
     assert running["message"] == "up"
     assert base64.b64decode(running["data"]) == b"running-data"
-    wait_for(lambda: len(agent.events("ACKNOWLEDGED")) == 2, "both acknowledgements at the executor")
+    wait_for("both acknowledgements at the executor", lambda: len(agent.events("ACKNOWLEDGED")) == 2)
 
     ids = {"framework_id": FRAMEWORK["id"], "task_id": {"value": "t1"}}
     master.send("KILL_TASK", {**ids, "kill_policy": {"grace_period": {"nanoseconds": 2000000000}}})
@@ -63,7 +63,7 @@ def test_executor_exit_is_told_before_its_tasks_fail(agent: AgentProcess, master
 def test_executor_that_never_registers_is_killed(tmp_path: Path, master: FakeMaster) -> None:
     agent = AgentProcess(tmp_path / "work", master.address, "--executor-registration-timeout", "300ms")
     try:
-        master.registrations.get(timeout=10)
+        master.registration()
         run = custom_task(command={"value": "sleep 300"})
         master.send("RUN_TASK", run)
         assert master.call("EXITED_EXECUTOR")["status"] == 9
@@ -85,7 +85,7 @@ def test_executor_that_hangs_is_killed_with_all_it_started(agent: AgentProcess, 
     master.send("SHUTDOWN_EXECUTOR", ids)
     assert master.call("EXITED_EXECUTOR")["status"] == 9
     assert master.update("TASK_FAILED")["reason"] == "REASON_EXECUTOR_TERMINATED"
-    wait_for(lambda: not processes_below(agent.work_dir), "the end of the child")
+    wait_for("the end of the child", lambda: not processes_below(agent.work_dir))
 
 
 def test_shutdown_of_an_executor_lets_it_report(agent: AgentProcess, master: FakeMaster) -> None:
@@ -103,7 +103,7 @@ def test_shutdown_of_a_framework_is_silent_and_leaves_nothing(agent: AgentProces
     master.send("RUN_TASK", command_task("sleep 300"))
     master.update("TASK_RUNNING", "c1")
     master.send("SHUTDOWN_FRAMEWORK", {"framework_id": FRAMEWORK["id"]})
-    wait_for(lambda: not agent.get("/state")["frameworks"], "the framework's end on the agent")
+    wait_for("the framework's end on the agent", lambda: not agent.get("/state")["frameworks"])
     assert not processes_below(agent.work_dir)
     assert [call for call in list(master.calls.queue) if call["type"] == "EXITED_EXECUTOR"] == []
     assert not list((agent.work_dir / "meta/slaves/latest/frameworks").iterdir())
@@ -169,7 +169,7 @@ def test_task_waits_for_an_executor_that_is_not_connected(agent: AgentProcess, m
     master.update("TASK_RUNNING")
     ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
     master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text("reconnect")})
-    wait_for(lambda: agent.events("DISCONNECTED"), "the executor to hang up")
+    wait_for("the executor to hang up", lambda: agent.events("DISCONNECTED"))
     master.send("RUN_TASK", {**custom_task("t2"), "launch_executor": False})
     master.update("TASK_RUNNING", "t2")
     assert len(agent.events("SUBSCRIBED")) == 2
@@ -179,5 +179,5 @@ def test_group_of_tasks_arrives_as_one(agent: AgentProcess, master: FakeMaster) 
     run = custom_task()
     tasks = [run.pop("task"), custom_task("t2")["task"]]
     master.send("RUN_TASK_GROUP", {**run, "tasks": tasks})
-    group = wait_for(lambda: agent.events("LAUNCH_GROUP"), "the group")[0]
+    group = wait_for("the group", lambda: agent.events("LAUNCH_GROUP"))[0]
     assert [task["name"] for task in group["launch_group"]["task_group"]["tasks"]] == ["t1", "t2"]

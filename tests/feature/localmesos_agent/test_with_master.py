@@ -11,15 +11,10 @@ from typing import Any
 
 import pytest
 
-from tests.feature.localmesos_agent.agent_process import (
-    EXECUTOR,
-    ROOT,
-    AgentProcess,
-    processes_below,
-    wait_for,
-)
+from tests.feature.localmesos_agent.agent_process import EXECUTOR, ROOT, AgentProcess, processes_below
 from tests.feature.localmesos_agent.scheduler_client import SchedulerClient
 from tests.ports import free_port
+from tests.waiting import wait_for
 
 Json = dict[str, Any]
 
@@ -192,7 +187,7 @@ def test_task_outlives_agent_and_master(
             return False
         return True
 
-    wait_for(subscribed, "the new subscription")
+    wait_for("the new subscription", subscribed)
     ids = {"task_id": {"value": "t1"}, "agent_id": offer["agent_id"]}
 
     while not scheduler.events.empty():
@@ -203,7 +198,7 @@ def test_task_outlives_agent_and_master(
         scheduler.call("RECONCILE", {"tasks": [ids]})
         return "REASON_RECONCILIATION" in str(list(scheduler.events.queue))
 
-    wait_for(reconciled, "an answer about the task", 30)
+    wait_for("an answer about the task", reconciled, 30)
     answer = scheduler.event("UPDATE", lambda u: u["status"].get("reason") == "REASON_RECONCILIATION")["status"]
     assert (answer["task_id"], answer["state"]) == ({"value": "t1"}, "TASK_RUNNING")
     scheduler.call("KILL", ids)
@@ -239,21 +234,21 @@ def test_destroyed_volume_is_gone_from_the_disk(node: AgentProcess, scheduler: S
     ]
     scheduler.call("ACCEPT", {"offer_ids": [offer["id"]], "operations": operations, "filters": {"refuse_seconds": 0.0}})
     host = node.work_dir / f"volumes/roles/{ROLE}/pv"
-    wait_for(host.is_dir, "the volume")
+    wait_for("the volume", host.is_dir)
     offer = offer_with(scheduler, volume=True)
     operations = [
         {"type": "DESTROY", "destroy": {"volumes": [VOLUME]}},
         {"type": "UNRESERVE", "unreserve": {"resources": [reserved("disk", 64)]}},
     ]
     scheduler.call("ACCEPT", {"offer_ids": [offer["id"]], "operations": operations})
-    wait_for(lambda: not host.exists(), "the volume's end")
+    wait_for("the volume's end", lambda: not host.exists())
 
 
 def test_teardown_leaves_no_process(node: AgentProcess, scheduler: SchedulerClient) -> None:
     launch(scheduler)
     scheduler.update("TASK_RUNNING", "t1")
     scheduler.call("TEARDOWN", {})
-    wait_for(lambda: not processes_below(node.work_dir), "the executor's end")
+    wait_for("the executor's end", lambda: not processes_below(node.work_dir))
 
 
 def test_agent_that_leaves_is_unregistered(node: AgentProcess, scheduler: SchedulerClient) -> None:

@@ -13,9 +13,10 @@ from devcluster.bundles import Bundles
 from devcluster.checks import ROOT
 from devcluster.layout import Address
 from devcluster.processes import ProcessTable
-from tests.feature.localmesos_agent.agent_process import AgentProcess, custom_task, wait_for
+from tests.feature.localmesos_agent.agent_process import AgentProcess, custom_task
 from tests.feature.localmesos_agent.fake_master import FakeMaster
 from tests.ports import free_port
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper]
 
@@ -41,7 +42,7 @@ def server(tmp_path: Path) -> Iterator[Address]:
 @pytest.fixture
 def client(server: Address) -> Iterator[KazooClient]:
     client = KazooClient(str(server))
-    client.start(timeout=10)
+    client.start(timeout=patient(10))
     yield client
     client.stop()
     client.close()
@@ -60,16 +61,16 @@ def test_agent_follows_the_leader(server: Address, client: KazooClient, master: 
     second = FakeMaster()
     agent = AgentProcess(tmp_path / "work", f"zk://{server}/mesos")
     try:
-        wait_for(lambda: "no master leads at /mesos" in agent.log(), "the agent to look for a master")
+        wait_for("the agent to look for a master", lambda: "no master leads at /mesos" in agent.log())
         first = announce(client, master)
-        master.registrations.get(timeout=15)
+        master.registration(15)
         announce(client, second)
         master.send("RUN_TASK", custom_task())
         master.update("TASK_RUNNING")
         assert second.registrations.empty()
 
         client.delete(first)
-        registration = second.registrations.get(timeout=15)
+        registration = second.registration(15)
         assert [task["state"] for task in registration["tasks"]] == ["TASK_RUNNING"]
     finally:
         agent.stop()

@@ -19,7 +19,7 @@ from devcluster.requests import UnreachableError, get
 from scheduler.security.tokens import Role
 from tests.browsing import Visit, running_chromium, visit
 from tests.ports import free_port
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 TOKENS = "".join(f"{role.word}s:{role.word}:{role.word}-token\n" for role in Role)
 
@@ -68,7 +68,7 @@ def serve(directory: Path, nodes: int) -> Iterator[Server]:
     finally:
         os.killpg(process.pid, signal.SIGCONT)
         process.terminate()
-        process.wait(30)
+        process.wait(patient(30))
 
 
 def _serves(address: Address) -> bool:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 from devcluster.layout import Address
 from tests.http_servers import HttpServer, QuietHandler
+from tests.waiting import patient
 
 _HOP = ("connection", "transfer-encoding", "content-length")
 
@@ -25,7 +26,7 @@ def route(target: Address, prefix: str) -> Iterator[Address]:
                 return
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name: text for name, text in self.headers.items() if name.lower() not in _HOP}
-            connection = http.client.HTTPConnection(target.host, target.port, timeout=30)
+            connection = http.client.HTTPConnection(target.host, target.port, timeout=patient(30))
             try:
                 connection.request(self.command, self.path.removeprefix(prefix), body, headers)
                 answer = connection.getresponse()

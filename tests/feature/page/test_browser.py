@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from api.page.commands import COMMANDS
 from tests.browsing import Visit, visit
 from tests.feature.page.conftest import TOKENS, Server
+from tests.waiting import patient
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(300)]
 
@@ -189,8 +190,8 @@ def test_a_server_that_does_not_answer_makes_the_view_old(admin: Visit, served: 
     note = page.locator("#stale")
     expect(note).to_be_hidden()
     with served.hung():
-        expect(note).to_contain_text("What is shown is old: it is from", timeout=30_000)
-    expect(note).to_be_hidden(timeout=30_000)
+        expect(note).to_contain_text("What is shown is old: it is from", timeout=patient(30_000))
+    expect(note).to_be_hidden(timeout=patient(30_000))
     assert problems_of_axe(page) == []
 
 
@@ -200,7 +201,7 @@ def test_a_revoked_token_ends_the_view_within_seconds(chromium: Browser, served:
     made.page.goto(f"{served.url}ring")
     served.tokens.write_text(TOKENS.replace("reads:read:read-token\n", ""))
     try:
-        expect(made.page.locator("#stale")).to_contain_text("The session has ended", timeout=20_000)
+        expect(made.page.locator("#stale")).to_contain_text("The session has ended", timeout=patient(20_000))
     finally:
         served.tokens.write_text(TOKENS)
     made.context.close()

@@ -11,7 +11,7 @@ from tests.browsing import visit
 from tests.feature.page.conftest import TOKENS
 from tests.feature.page.router import route
 from tests.feature.scheduler_process import Make
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.feature, pytest.mark.zookeeper, pytest.mark.timeout(240)]
 
@@ -57,13 +57,13 @@ def test_the_page_goes_on_after_a_restart_of_the_scheduler(chromium: Browser, ma
     made.page.evaluate("window.stays = true")
     scheduler.stop()
     note = made.page.locator("#stale")
-    expect(note).to_contain_text("What is shown is old", timeout=40_000)
+    expect(note).to_contain_text("What is shown is old", timeout=patient(40_000))
     scheduler.start()
     wait_for("it serves again", lambda: scheduler.status("/v1/plan") == 200, 60)
-    expect(note).to_be_hidden(timeout=40_000)
+    expect(note).to_be_hidden(timeout=patient(40_000))
     assert made.page.evaluate("window.stays") is True
     # The code of the forms has come with the live part.
     made.page.get_by_role("button", name="Interrupt").click()
-    expect(made.page.locator("#said")).to_contain_text("Interrupt: accepted.", timeout=40_000)
+    expect(made.page.locator("#said")).to_contain_text("Interrupt: accepted.", timeout=patient(40_000))
     made.context.close()
     assert [text for text in made.problems if "net::ERR" not in text and "Failed to fetch" not in text] == []

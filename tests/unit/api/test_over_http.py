@@ -17,6 +17,7 @@ import pytest
 
 from service.http.limits import Limits
 from tests.ports import free_port
+from tests.waiting import patient, wait_for
 
 ROOT = Path(__file__).parents[3]
 TOKEN = "uSeR_t0k3n"
@@ -43,28 +44,34 @@ def url(directory: Path) -> Iterator[str]:
     ]  # fmt: skip
     server = subprocess.Popen(command, cwd=ROOT)
     try:
-        wait_for(port, server)
+        wait_for("gunicorn listens", lambda: _listens(port, server), START_SECONDS)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.terminate()
         server.wait(timeout=20)
 
 
-def wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
-        except OSError:
-            assert server.poll() is None, "gunicorn ended"
-            assert time.monotonic() < deadline, "gunicorn does not listen"
-            time.sleep(0.05)
+def _listens(port: int, server: subprocess.Popen[bytes]) -> bool:
+    assert server.poll() is None, "gunicorn ended"
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=patient(1)).close()
+    except OSError:
+        return False
+    return True
 
 
 def curl(*arguments: str, data: bytes = b"") -> tuple[int, bytes]:
     """Status and body."""
-    command = ["curl", "--silent", "--show-error", "--max-time", "20", "--write-out", "\n%{http_code}", *arguments]
+    command = [
+        "curl",
+        "--silent",
+        "--show-error",
+        "--max-time",
+        str(patient(20)),
+        "--write-out",
+        "\n%{http_code}",
+        *arguments,
+    ]
     output = subprocess.run(command, input=data, capture_output=True, check=True).stdout
     body, _, status = output.rpartition(b"\n")
     return int(status), body

@@ -14,6 +14,7 @@ from executor.node.events import Event, Launch
 from executor.node.lifecycle import Node
 from executor.protocol import NodeLaunch, StatusReply, encode_launch, parse_message, parse_status
 from tests.unit.executor.recorder import Updates
+from tests.waiting import patient
 
 TERMINAL = {"TASK_KILLED", "TASK_FAILED", "TASK_FINISHED", "TASK_ERROR", "TASK_LOST"}
 
@@ -39,15 +40,15 @@ class Recorder(Updates):
             return any(data is not None and parse_status(data).mode == mode for *_, data in self.updates)
 
         with self.changed:
-            assert self.changed.wait_for(reported, 10), self.updates
+            assert self.changed.wait_for(reported, patient(10)), self.updates
 
     def until_ended(self, task_id: str) -> None:
         with self.changed:
-            assert self.changed.wait_for(lambda: TERMINAL & set(self.states(task_id)), 10), self.updates
+            assert self.changed.wait_for(lambda: TERMINAL & set(self.states(task_id)), patient(10)), self.updates
 
     def reply(self) -> StatusReply:
         with self.changed:
-            assert self.changed.wait_for(lambda: self.messages, 10)
+            assert self.changed.wait_for(lambda: self.messages, patient(10))
             found = parse_message(self.messages.pop(0))
         assert isinstance(found, StatusReply)
         return found
@@ -60,7 +61,7 @@ class Recorder(Updates):
             return [item for item in parsed if isinstance(item, StatusReply) and item.id == query]
 
         with self.changed:
-            assert self.changed.wait_for(found, 10)
+            assert self.changed.wait_for(found, patient(10))
             return found()[0]
 
     def end(self) -> tuple[str, str]:
@@ -93,10 +94,10 @@ class Driver:
         os.kill(pid, signal.SIGKILL)
 
     def join(self, seconds: float = 15.0) -> None:
-        self.thread.join(seconds)
+        self.thread.join(patient(seconds))
         assert not self.thread.is_alive()
 
     def end(self) -> tuple[str, str]:
         self.join()
-        lock(self.where.sandbox / "volume", 2.0, lambda _text: None).close()  # Cassandra is really gone
+        lock(self.where.sandbox / "volume", patient(2), lambda _text: None).close()  # Cassandra is really gone
         return self.recorder.end()

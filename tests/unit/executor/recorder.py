@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from executor.jmx.jolokia import Jolokia
 from executor.jobs.context import NodeFacts
 from executor.protocol import JobLaunch, JobResult, Message, encode_result, parse_message, parse_result
+from tests.waiting import patient
 
 M = TypeVar("M")
 
@@ -46,7 +47,7 @@ class Sent(Updates):
     def until(self, what: str, condition: Callable[[], bool], seconds: float = 10.0) -> None:
         """Wait until what was sent fulfils the condition."""
         with self.changed:
-            assert self.changed.wait_for(condition, seconds), f"{what}: {self.updates} {self.messages}"
+            assert self.changed.wait_for(condition, patient(seconds)), f"{what}: {self.updates} {self.messages}"
 
     def of(self, kind: type[M]) -> list[M]:
         """Return the messages of a kind."""

@@ -16,6 +16,7 @@ import pytest
 from executor.mesos_http import Peer, Stream, TlsError, open_http, prepare
 from tests.certificates import Authority
 from tests.http_servers import HttpServer, QuietHandler
+from tests.waiting import patient
 
 EVENTS, BYTES = 12, 70_000
 REFUSAL = b"401 Unauthorized. " + b"x" * 30_000
@@ -77,7 +78,7 @@ def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Htt
 
 def converse(stream: Stream) -> None:
     """Serve the stream until it ends, as the drivers do."""
-    deadline = time.monotonic() + 20.0
+    deadline = time.monotonic() + patient(20)
     alive = True
     while alive:
         assert time.monotonic() < deadline

@@ -11,6 +11,7 @@ import pytest
 from scheduler.security.api_certificate import CertificateFiles, UnusableCertificate, identify
 from service.certificate import BAD_POLLS, DAY, ApiCertificate
 from tests.certificates import Authority, Issued, of_unknown_curve
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -187,9 +188,7 @@ class TestChanges:
         used.watch(journal.note)
         try:
             put(files, authority.issue("second", lasts=timedelta(days=90)))
-            deadline = time.monotonic() + 10
-            while not journal.kept and time.monotonic() < deadline:
-                time.sleep(0.05)
+            wait_for("the new one is noted", lambda: journal.kept, 10)
         finally:
             used.stop()
         assert len(journal.kept) == 1

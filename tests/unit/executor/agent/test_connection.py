@@ -17,6 +17,7 @@ from executor.agent.connection import Agent
 from executor.agent.environment import parse
 from executor.node.events import Event, Kill, Launch, Message, Shutdown, Subscribed
 from tests.http_servers import HttpServer, QuietHandler
+from tests.waiting import wait_for
 
 Json = dict[str, Any]
 
@@ -274,10 +275,7 @@ def test_updates_are_tried_until_the_agent_takes_them_and_in_order(fake: FakeAge
     fake.call_status = 503
     connected.agent.update("t", "TASK_STARTING")
     connected.agent.update("t", "TASK_RUNNING")
-    deadline = time.monotonic() + 10
-    while len(fake.refused) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for("both are refused", lambda: len(fake.refused) >= 2)
     fake.call_status = 202
     assert [fake.call("UPDATE")["update"]["status"]["state"] for _ in range(2)] == ["TASK_STARTING", "TASK_RUNNING"]
 

@@ -22,6 +22,7 @@ from executor.protocol import (
 )
 from tests.unit.executor.node_driver import TERMINAL, Driver
 from tests.unit.executor.sandbox import make_launch
+from tests.waiting import patient
 
 HANGS = "-Dstandin.work=hang"
 
@@ -38,7 +39,9 @@ def _start(driver: Driver, task_id: str = "j1", job: str = "flush", node_task_id
 
 def _until(driver: Driver, task_id: str, states: set[str]) -> None:
     with driver.recorder.changed:
-        assert driver.recorder.changed.wait_for(lambda: bool(states & set(driver.recorder.states(task_id))), 10)
+        assert driver.recorder.changed.wait_for(
+            lambda: bool(states & set(driver.recorder.states(task_id))), patient(10)
+        )
 
 
 def _end(driver: Driver, task_id: str = "j1") -> tuple[str, JobResult]:
@@ -53,7 +56,7 @@ def _end(driver: Driver, task_id: str = "j1") -> tuple[str, JobResult]:
 def _answer(driver: Driver, question: Question) -> Answer:
     driver.events.put(Message(encode_message(question)))
     with driver.recorder.changed:
-        assert driver.recorder.changed.wait_for(lambda: bool(driver.recorder.messages), 10)
+        assert driver.recorder.changed.wait_for(lambda: bool(driver.recorder.messages), patient(10))
         found = parse_message(driver.recorder.messages.pop(0))
     assert isinstance(found, Answer)
     return found

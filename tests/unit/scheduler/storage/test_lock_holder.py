@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 
 from scheduler.storage.lock_holder import Holder, is_dead, parse_holder, this_process
+from tests.waiting import wait_for
 
 
 def test_its_text_can_be_read_back_and_names_host_and_pid() -> None:
@@ -62,8 +62,5 @@ def test_who_cannot_be_seen_from_here_is_not_taken_for_dead(change: dict[str, An
 def test_who_has_ended_and_was_not_reaped_is_dead() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         state = Path(f"/proc/{process.pid}/stat")
-        deadline = time.monotonic() + 20.0
-        while state.read_text().rpartition(")")[2].split()[0] != "Z":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        wait_for("its end", lambda: state.read_text().rpartition(")")[2].split()[0] == "Z")
         assert is_dead(replace(this_process(), pid=process.pid), this_process())
