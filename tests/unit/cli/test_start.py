@@ -1,10 +1,9 @@
-"""A command starts quickly, because it imports only what it uses; and shells complete its words."""
+"""A command imports only what it uses, so that it starts quickly; and shells complete its words."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -12,27 +11,9 @@ from pathlib import Path
 import pytest
 
 from cli.root import COMMANDS, root
-from tests.unit.cli.serving import CommandLine, Served
+from tests.unit.cli.serving import CommandLine
 
 ROOT = Path(__file__).parents[3]
-FIRST_OUTPUT_SECONDS = 0.3
-
-
-def children_seconds() -> float:
-    """Return the processor's time of ended children: other tests run at the same moment."""
-    times = os.times()
-    return times.children_user + times.children_system
-
-
-def test_the_time_to_the_first_output(served: Served) -> None:
-    seconds = []
-    for _ in range(5):
-        began = children_seconds()
-        subprocess.run(
-            [sys.executable, "-m", "cli", "--url", served.url, "seeds"], cwd=ROOT, check=True, capture_output=True
-        )
-        seconds.append(children_seconds() - began)
-    assert statistics.median(seconds) < FIRST_OUTPUT_SECONDS
 
 
 def test_what_is_imported() -> None:

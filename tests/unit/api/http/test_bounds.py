@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,9 +17,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def send(client: FlaskClient, data: bytes, path: str = "/v1/cleanup/start") -> tuple[int, str]:
-    began = time.process_time()
     answer = client.put(path, data=data, headers=JSON)
-    assert time.process_time() - began < 5
     assert len(answer.data) < 10_000
     return answer.status_code, str(document(answer)["message"])
 

@@ -282,17 +282,19 @@ def test_updates_are_tried_until_the_agent_takes_them_and_in_order(fake: FakeAge
 
 @pytest.mark.parametrize(("status", "slow"), [(503, False), (400, False), (400, True)])
 def test_an_agent_that_is_not_ready_is_asked_often_but_not_without_pause(
-    fake: FakeAgent, environ: dict[str, str], status: int, slow: bool
+    fake: FakeAgent, environ: dict[str, str], status: int, slow: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("executor.agent.connection._REFUSED_SECONDS", 3600.0)
     fake.subscribe_status, fake.slow = status, slow
     connected = Connected(environ)
     try:
-        time.sleep(2.0)
+        # With pauses that grow, the last of so many would be a quarter of an hour.
+        wait_for("it has asked often", lambda: len(fake.refused) >= 12)
         fake.subscribe_status = 200
         assert connected.event() == Subscribed()
     finally:
         connected.agent.close()
-    assert 3 <= len(fake.refused) <= 9
+    assert fake.refused[11] - fake.refused[0] > 1.0
 
 
 def test_without_checkpointing_a_lost_agent_is_the_end(fake: FakeAgent, environ: dict[str, str]) -> None:

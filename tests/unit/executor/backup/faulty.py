@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,7 +48,7 @@ class Truncate:
 
 @dataclass(frozen=True)
 class Delay:
-    """The answer comes late."""
+    """The answer comes late, at the latest when the proxy is `awake`."""
 
     seconds: float
 
@@ -65,6 +64,7 @@ class Proxy:
     server: Server
     rule: Rule = lambda request: None
     seen: list[Request] = field(default_factory=list)
+    awake: threading.Event = field(default_factory=threading.Event)
 
     def requests(self, method: str, part: str = "") -> list[Request]:
         """Return the requests of a method whose path contains a text."""
@@ -128,7 +128,7 @@ def proxy_of(target: Server) -> Iterator[Proxy]:
                 self.close_connection = True
                 return
             if isinstance(fault, Delay):
-                time.sleep(fault.seconds)
+                proxy.awake.wait(fault.seconds)
             self._answer(status, headers, content, truncate=isinstance(fault, Truncate))
 
         def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
@@ -166,5 +166,6 @@ def proxy_of(target: Server) -> Iterator[Proxy]:
         try:
             yield proxy
         finally:
+            proxy.awake.set()
             listener.shutdown()
             thread.join()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
@@ -90,12 +89,10 @@ def test_the_first_failure_ends_the_others() -> None:
 
     def wait() -> None:
         started.set()
-        crew.wait(60)
+        crew.wait(3600)
 
-    began = time.monotonic()
     with pytest.raises(ValueError, match="the first"):
         crew.run(2, [fail, wait], lambda: None)
-    assert time.monotonic() - began < 50
 
 
 def test_a_tick_that_raises_ends_all() -> None:
@@ -104,7 +101,7 @@ def test_a_tick_that_raises_ends_all() -> None:
 
     def work() -> None:
         try:
-            crew.wait(60)
+            crew.wait(3600)
         except StoppedError:
             ended.set()
             raise

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -288,17 +287,15 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up_in_time() -> None:
                     self.wfile.write(b" ")
 
     with HttpServer(Handler) as slow:
-        begin = time.monotonic()
-        try:
+        try:  # the whole answer would take more than an hour
             with pytest.raises(NotReachableError, match="timed out"):
                 Jolokia("127.0.0.1", slow.port, "executor", "secret").read([MODE], 0.5)
         finally:
             ended.set()
-        assert time.monotonic() - begin < 10
 
 
+@pytest.mark.timeout(60)
 def test_the_search_for_names_of_exceptions_takes_linear_time() -> None:
-    began = time.process_time()
-    assert EXCEPTION.sub("", "a." * 50_000) == "a." * 50_000
-    assert time.process_time() - began < 2
+    """A time that grows with the square of this length would be hours."""
+    assert EXCEPTION.sub("", "a." * 500_000) == "a." * 500_000
     assert EXCEPTION.sub("", "java.lang.RuntimeException: java.io.IOException : no space") == "no space"

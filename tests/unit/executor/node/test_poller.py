@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from queue import SimpleQueue
 from typing import cast
 
@@ -42,7 +41,7 @@ class _Hangs:
 
     def status(self, _timeout: float) -> NodeStatus:
         self.begun.set()
-        self.free.wait(30)
+        self.free.wait(3600)
         return SERVING
 
 
@@ -50,8 +49,6 @@ def test_a_poll_that_hangs_does_not_hold_up_the_end() -> None:
     hangs, events = _Hangs(), SimpleQueue[Event]()
     poller = Poller(cast(Cassandra, hangs), events)
     assert hangs.begun.wait(10)
-    begin = time.monotonic()
-    poller.stop()
-    assert time.monotonic() - begin < 10
+    poller.stop()  # or it would wait for an hour
     hangs.free.set()
     poller.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -137,10 +136,7 @@ def test_figures_of_a_node_that_does_not_answer_are_not_shown() -> None:
 
 
 def test_a_thousand_nodes_are_less_than_a_megabyte() -> None:
-    found = measured(1000)
-    began = time.process_time()
-    text = Metrics().render(found)
-    assert time.process_time() - began < 2
+    text = Metrics().render(measured(1000))
     assert text.count("cassandra_heap_used_ratio{") == 1000
     assert len(text) < 1_000_000
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 from scheduler.settings import NAMES, InvalidSettings, parse
+from scheduler.settings.cassandra_options import check_key
 from scheduler.settings.cassandra_yaml import MAX_PROBLEMS
 from scheduler.settings.cassandra_yaml import parse as parse_yaml
 from scheduler.settings.secret_names import secret_key, secret_option
@@ -68,7 +68,7 @@ def test_constraints(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[" * 20_000, "{a: " * 20_000, "- " * 20_000, "? " * 20_000, "a: [" + "[" * 40_000, "a: &x [" * 9000,
+        "[" * 200_000, "{a: " * 200_000, "- " * 200_000, "? " * 200_000, "a: [" + "[" * 400_000, "a: &x [" * 90_000,
         "num_tokens: !!timestamp x", "num_tokens: !!bool x", "num_tokens: !!int ''", "num_tokens: !!float x",
         "num_tokens: !!python/object:os.system x", "num_tokens: !local x", "num_tokens: !!binary x",
         "num_tokens: !!set x",
@@ -82,19 +82,16 @@ def test_constraints(text: str) -> None:
     ids=lambda text: ascii(text[:30]),
 )  # fmt: skip
 def test_yaml(text: str) -> None:
-    began = time.process_time()
     options, found = parse_yaml(text, "CASSANDRA_YAML")
-    assert time.process_time() - began < 3
     assert found
     assert all(problem.startswith("CASSANDRA_YAML ") and len(problem) < 1000 for problem in found), (options, found)
 
 
 @pytest.mark.parametrize("text", ["://a:b", "eyJ-", "eyJaaaaaaaa.", "password ", "authorization:a", "basic "])
+@pytest.mark.timeout(60)
 def test_the_search_for_secrets_takes_linear_time(text: str) -> None:
-    value = text * (90_000 // len(text))
-    began = time.process_time()
-    parse_yaml(f"authenticator: {{class_name: X, parameters: {{a: '{value}'}}}}", "F")
-    assert time.process_time() - began < 3
+    """A time that grows with the square of this length would be half an hour and more."""
+    secret_key({"class_name": "X", "parameters": {"a": text * (1_000_000 // len(text))}})
 
 
 def test_a_private_key_in_a_comment_is_one_too() -> None:
@@ -103,17 +100,20 @@ def test_a_private_key_in_a_comment_is_one_too() -> None:
 
 
 def test_many_values_of_yaml_are_refused() -> None:
-    began = time.process_time()
     _, found = parse_yaml("default_compaction: {parameters: [" + "{a: 1}," * 14_000 + "]}", "F")
     assert found == ["F has more than 20000 keys, values and signs."]
-    assert time.process_time() - began < 3
 
 
-def test_many_problems_of_yaml_are_a_few() -> None:
-    began = time.process_time()
+def test_many_problems_of_yaml_are_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+
+    def check(key: str) -> str | None:
+        checked.append(key)
+        return check_key(key)
+
+    monkeypatch.setattr("scheduler.settings.cassandra_yaml.check_key", check)
     _, found = parse_yaml("".join(f"k{number}: 1\n" for number in range(3000)), "F")
-    assert time.process_time() - began < 10
-    assert len(found) == MAX_PROBLEMS
+    assert len(found) == len(checked) == MAX_PROBLEMS
 
 
 @pytest.mark.parametrize(

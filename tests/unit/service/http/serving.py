@@ -200,3 +200,12 @@ def served(
             handler.close()
         assert not thread.is_alive()
         wait_for("no thread is left", lambda: not any(item.name.startswith("api") for item in threading.enumerate()))
+
+
+_CLOSED = 7  # TCP_CLOSE of linux/tcp_states.h
+
+
+def dead(client: socket.socket) -> bool:
+    """Return whether the server has reset the connection, without reading from it."""
+    state = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    return client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0 or state == _CLOSED

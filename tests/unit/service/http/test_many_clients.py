@@ -5,7 +5,6 @@ from __future__ import annotations
 import resource
 import selectors
 import socket
-import statistics
 import struct
 import subprocess
 import sys
@@ -21,15 +20,13 @@ from service.http.descriptors import SELECT_DESCRIPTORS
 from service.http.limits import Limits
 from tests.ports import free_port
 from tests.unit.service.http.serving import THREADS, Serve, Served, ended, get, read_all
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 ROOT = Path(__file__).parents[4]
 IDLE = 10_000
 # Of the test's own process: for 10,000 clients and what else it has open.
 FILES = IDLE + 500
 DOWNLOADS = 100
-# The longest time of many on a machine that other tests use too; alone it is a tenth of a second.
-SLOW = 20.0
 
 
 def test_of_one_address_the_oldest_without_a_request_is_closed_and_the_newest_served(serve: Serve) -> None:
@@ -161,21 +158,20 @@ def apart(directory: Path) -> Iterator[tuple[str, int]]:
 
 def answers(address: tuple[str, int]) -> bool:
     try:
-        return command_seconds(address) > 0
+        command(address)
     except OSError:
         return False
+    return True
 
 
-def command_seconds(address: tuple[str, int]) -> float:
-    """Return how long a command takes."""
-    began = time.monotonic()
-    with socket.create_connection(address, 20) as client:
+def command(address: tuple[str, int]) -> None:
+    """Send a command and wait for its answer."""
+    with socket.create_connection(address, patient(20)) as client:
         client.sendall(
             b"PUT /v1/plan?cmd=proceed HTTP/1.1\r\nHost: api\r\nAuthorization: token=uSeR_t0k3n\r\n"
             b"Connection: close\r\n\r\n"
         )
         assert read_all(client).startswith(b"HTTP/1.1 200 ")
-    return time.monotonic() - began
 
 
 def test_ten_thousand_idle_connections_keep_no_command_from_its_answer(tmp_path: Path) -> None:
@@ -193,24 +189,23 @@ def test_ten_thousand_idle_connections_keep_no_command_from_its_answer(tmp_path:
             client.connect(address)
             clients.append(client)
             if number % 1000 == 999:
-                assert command_seconds(address) < SLOW
+                command(address)
         open_now = sum(not ended(client) for client in clients)
         print(f"{open_now} of {IDLE} connections are open at once")
-        seconds = [command_seconds(address) for _ in range(20)]
-        assert statistics.median(seconds) < SLOW / 4
-        assert max(seconds) < SLOW
+        for _ in range(20):
+            command(address)
 
 
 def test_a_hundred_downloads_beside_health_checks(serve: Serve) -> None:
     served = serve(Limits())
     ends = threading.Event()
-    seconds: list[float] = []
+    pings = 0
 
     def check() -> None:
+        nonlocal pings
         while not ends.is_set():
-            asked = time.monotonic()
             served.ping("127.0.0.2")
-            seconds.append(time.monotonic() - asked)
+            pings += 1
             ends.wait(0.05)
 
     checks = threading.Thread(target=check)
@@ -223,9 +218,8 @@ def test_a_hundred_downloads_beside_health_checks(serve: Serve) -> None:
         ends.set()
         checks.join()
     assert min(sizes) > 60_000_000
-    print(f"{len(seconds)} pings: median {statistics.median(seconds):.3f} s, longest {max(seconds):.3f} s")
-    assert statistics.median(seconds) < SLOW / 4
-    assert max(seconds) < SLOW
+    # One that waits for the downloads is the only one.
+    assert pings > 2
 
 
 def download(served: Served, count: int) -> list[int]:

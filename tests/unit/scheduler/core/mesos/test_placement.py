@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from scheduler.core.mesos import placement
@@ -135,13 +133,13 @@ def test_an_expression_that_backtracks_for_ever_elsewhere_is_matched_at_once() -
     assert spread.refusals(Agent("S", "a" * 200, {})) == (rf"hostname:LIKE:([\w.-]+)+!: {'a' * 200} does not match",)
 
 
+@pytest.mark.timeout(60)
 def test_groups_take_no_time() -> None:
+    """With their texts, each of these names would take a second and more."""
     [constraint] = parse_constraints(f"hostname:LIKE:{'(.*)' * 900}x")
-    began = time.process_time()
     spread = Spread([constraint], [])
-    for number in range(100):
+    for number in range(5000):
         assert spread.refusals(Agent("S", f"{number}" + "a" * 240)) != ()
-    assert time.process_time() - began < 10
 
 
 def test_patterns_of_many_previews_take_no_more_memory() -> None:
