@@ -64,6 +64,7 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("cycle_at_rest_s_1000", "One cycle, 1,000 deployed nodes, 1,000 offers", " s", at_most=1),
         Row("cycle_backup_s_1000", "One cycle and its plans during a backup of 1,000 nodes", " s"),
         Row("fold_10000_updates_s", "Fold of 10,000 status updates", " s", at_most=5),
+        Row("metrics_s", "Figures of 1,000 nodes for Prometheus: processor time of one answer", " s", at_most=2),
         Row("peak_memory_mb", "Peak memory of the above", " MB", at_most=300),
     ),
     "bench.week": (
@@ -84,6 +85,11 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("p50_ms", "… p50", " ms"),
         Row("worker_memory_mb", "Memory of that process", " MB", at_most=300),
     ),
+    "bench.page": (
+        Row("slowest_ms", "Views of the page at 1,000 nodes, the slowest", " ms", at_most=200),
+        Row("median_ms", "… the median", " ms"),
+    ),
+    "bench.command": (Row("processor_s", "A short command of `cassandra-mesos`: processor time", " s", at_most=0.3),),
     "bench.api_tls": (
         Row("p99_ms", "… the same over TLS with a hashed token, kept connections: p99", " ms", at_most=20),
         Row("p50_ms", "… p50", " ms"),
@@ -158,6 +164,9 @@ _CORE = """
 - `bench/stored_state.py` uses a real ZooKeeper.
 - `bench/api_reads.py` sends requests to gunicorn at a steady rate. A late request counts from the time at which
   it was due. In the same process the loop folds updates and publishes new snapshots.
+- `bench/page.py` reads each view of the page while a backup is under way. A view's time is the best of
+  five, each of a new snapshot.
+- `bench/command.py` runs `cassandra-mesos seeds`, the median of eleven. Most of its time is the start of Python.
 - `bench/api_tls.py` does the same over TLS 1.3 with a P-256 certificate and a token that is stored as a hash. The
   clients of both run in one other process on the same processors, and do their part of each handshake there.
 - `bench/cql_tls.py` sends CQL to one real node with `SECURITY_TRANSPORT_ENCRYPTION=optional`. A client over TLS and one

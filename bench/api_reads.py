@@ -53,8 +53,8 @@ class Api:
 
 
 @contextmanager
-def server(nodes: int, api: Api, settings: Mapping[str, str]) -> Iterator[int]:
-    """Run a server of that many nodes with these settings; yield its process id."""
+def server(nodes: int, api: Api, settings: Mapping[str, str], module: str = "bench.api_server") -> Iterator[int]:
+    """Run a module that serves that many nodes with these settings; yield its process id."""
     with tempfile.TemporaryDirectory() as directory:
         for name in ("executor.tar.gz", "cassandra-5.0.8.tar.gz"):
             (Path(directory) / name).touch()
@@ -63,7 +63,7 @@ def server(nodes: int, api: Api, settings: Mapping[str, str]) -> Iterator[int]:
             "ARTIFACTS_DIR": directory, "MESOS_MASTER": "127.0.0.1:5050", "ZOOKEEPER_SERVERS": "127.0.0.1:2181",
             **settings,
         }  # fmt: skip
-        process = subprocess.Popen([sys.executable, "-m", "bench.api_server"], env=environment)
+        process = subprocess.Popen([sys.executable, "-m", module], env=environment)
         try:
             wait_until_it_serves(api)
             yield process.pid

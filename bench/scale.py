@@ -14,6 +14,7 @@ from dataclasses import replace
 from itertools import count
 
 from bench import large
+from executor.figures import Figures, Requests
 from executor.protocol import encode_status
 from scheduler.core.decide import decide
 from scheduler.core.fold import fold_updates
@@ -22,6 +23,8 @@ from scheduler.core.mesos.updates import TaskUpdate
 from scheduler.core.plans.build import build_plans
 from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.node import TaskState
+from scheduler.loop.snapshot import Snapshot
+from scheduler.metrics import Metrics
 
 UPDATES = 10_000
 
@@ -88,6 +91,19 @@ def update(number: int, nodes: int, live: tuple[str, ...]) -> TaskUpdate:
     return TaskUpdate(record.task.id, TaskState.RUNNING, data=encode_status(status), uuid=str(number))
 
 
+def metrics(nodes: int) -> float:
+    """Return the processor time of an answer to Prometheus with the figures of every node."""
+    requests = Requests(1_000_000, 1, 1234.5, 98765.4, 1_000_000)
+    figures = Figures(owns=1 / nodes, pending_compactions=2, heap_used_bytes=2**30, read=requests, write=requests)
+    state = large.deployed(nodes)
+    sightings = {name: replace(item, figures=figures, figures_at=large.NOW) for name, item in state.sightings.items()}
+    state = replace(state, sightings=sightings)
+    snapshot = Snapshot(state, build_plans(state, large.NOW), large.NOW, connected=True, counters={})
+    began = time.process_time()
+    Metrics().render(snapshot)
+    return time.process_time() - began
+
+
 def record_bytes(nodes: int) -> int:
     """Return the size of the largest node record."""
     return max(len(codec.encode_record(large.running(index))) for index in range(nodes))
@@ -111,6 +127,7 @@ def main() -> None:
         result[f"cycle_at_rest_s_{size}"] = round(cycle_at_rest(size), 4)
         result[f"cycle_backup_s_{size}"] = round(cycle_backup(size), 4)
     result["fold_10000_updates_s"] = round(fold(nodes), 3)
+    result["metrics_s"] = round(metrics(nodes), 3)
     result["largest_node_record_bytes"] = record_bytes(nodes)
     result["load_s"] = round(load(nodes), 3)
     result["peak_memory_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -27,6 +27,11 @@ from scheduler.storage.port import MemoryStore
 from service.server import Server, share_the_interpreter
 
 PAUSED = "node-2"
+VIEWS = (
+    ".", "ring", "node?node=node-2", "plans", "plans?plan=backup", "operations", "operations?kind=backup", "backups",
+    "offers", "settings", "events", "do?command=start-restore", "do?command=node-replace&node=node-0",
+    "do?command=config-change",
+)  # fmt: skip
 
 
 def prepared(nodes: int) -> ClusterState:

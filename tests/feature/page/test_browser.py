@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -15,17 +14,12 @@ from playwright.sync_api import Browser, Page, expect
 from api.page.commands import COMMANDS
 from tests.browsing import Visit, visit
 from tests.feature.page.conftest import TOKENS, Server
+from tests.feature.page.serving import VIEWS
 from tests.waiting import patient
 
 pytestmark = [pytest.mark.feature, pytest.mark.timeout(300)]
 
 VENDORED = Path(__file__).parent / "vendored"
-VIEWS = (
-    ".", "ring", "node?node=node-2", "plans", "plans?plan=backup", "operations", "operations?kind=backup", "backups",
-    "offers", "settings", "events", "do?command=start-restore", "do?command=node-replace&node=node-0",
-    "do?command=config-change",
-)  # fmt: skip
-FAST_SECONDS = 0.2
 
 
 def problems_of_axe(page: Page) -> list[str]:
@@ -229,18 +223,13 @@ def test_each_command_is_sent_and_answered(admin: Visit, served: Server) -> None
 
 
 def test_a_thousand_nodes(chromium: Browser, large_served: Server) -> None:
-    """No answer takes 200 ms, the best of a few, since other tests run on the same processors; none has 500 kB."""
+    """No answer has 500 kB; `bench/page.py` measures how long each takes."""
     made = visit(chromium, str(large_served.address))
     made.log_in(large_served.url, "admin-token")
     for view in VIEWS:
-        times = []
-        for _ in range(5):
-            began = time.monotonic()
-            answer = made.context.request.get(large_served.url + view)
-            times.append(time.monotonic() - began)
-            assert answer.ok, view
-            assert len(answer.body()) < 500_000, view
-        assert min(times) < FAST_SECONDS, (view, times)
+        answer = made.context.request.get(large_served.url + view)
+        assert answer.ok, view
+        assert len(answer.body()) < 500_000, view
     made.page.goto(f"{large_served.url}ring")
     assert made.page.locator("a.tile").count() == 1000
     assert problems_of_axe(made.page) == []
