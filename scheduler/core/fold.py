@@ -166,7 +166,9 @@ class _Fold:
         self._sightings[node.name] = replace(self._sightings[node.name], clock_offset=offset)
 
     def _see(self, node: NodeRecord, status: NodeStatus) -> None:
-        self._sightings[node.name] = _sighting(self._sightings.get(node.name), node.known_task.id, status, self._now)
+        found = _sighting(self._sightings.get(node.name), node.known_task.id, status, self._now)
+        was_away = (known := self._state.nodes.get(node.name)) is not None and known.missing is not None
+        self._sightings[node.name] = replace(found, mode_since=self._now) if was_away else found
         if (asked := self._asked.get(node.name)) is not None:
             self._asked[node.name] = Asked(asked.at)
 
@@ -270,11 +272,13 @@ def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: fl
     same = before if before is not None and before.task_id == task_id else None
     known: Mapping[str, float] = {} if same is None else same.blind_since
     blind = {address: known.get(address, now) for address in status.unreachable}
+    since = now if same is None or same.status.mode != status.mode else same.mode_since
     if figures is not None and is_sound_figures(figures):
-        return Sighting(task_id, status, now, figures, now, 0.0 if before is None else before.clock_offset, blind)
+        offset = 0.0 if before is None else before.clock_offset
+        return Sighting(task_id, status, now, figures, now, offset, blind, since)
     if same is None:
-        return Sighting(task_id, status, now, blind_since=blind)
-    return replace(same, status=status, at=now, blind_since=blind)
+        return Sighting(task_id, status, now, blind_since=blind, mode_since=since)
+    return replace(same, status=status, at=now, blind_since=blind, mode_since=since)
 
 
 def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:

@@ -31,7 +31,11 @@ def partitions(state: ClusterState, now: float) -> tuple[str, ...]:
     up = {
         node.address: node.name
         for node in by_index(state.nodes.values())
-        if node.deployed is not None and own_reason(state, node) is None and not is_silent(state, node)
+        if node.deployed is not None
+        and own_reason(state, node) is None
+        and not is_silent(state, node)
+        # One that has just come back was taken as down with good reason.
+        and now - state.sightings[node.name].mode_since >= TOLD_SECONDS
     }
     found = (
         _words(name, [up[address] for address in up if address in blind[name]])

@@ -74,7 +74,8 @@ class Sighting:
 
     `figures` are the last that came with a reply, at `figures_at`. `clock_offset` is by how many seconds the clock of
     the node's agent is ahead of the scheduler's for certain, negative if it is behind. `blind_since` has, by address,
-    the peers that the node takes as down, and when this task first said so.
+    the peers that the node takes as down, and when this task first said so. `mode_since` is when it was first seen in
+    its present mode, or was back after its peers had missed it.
     """
 
     task_id: str
@@ -84,6 +85,7 @@ class Sighting:
     figures_at: float = 0.0
     clock_offset: float = 0.0
     blind_since: Mapping[str, float] = field(default_factory=dict)
+    mode_since: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scheduler.core.mesos.updates import TaskUpdate
 from scheduler.core.ring.missing import NAMED
 from scheduler.core.ring.partitions import TOLD_SECONDS, partitions
 from scheduler.core.state.cluster import Asked, ClusterState, Sighting
-from scheduler.core.state.node import TaskState
+from scheduler.core.state.node import Missing, TaskState
 from tests.unit.scheduler.core.samples import state, status, up
 
 NOW = 1_764_000_000.0
@@ -54,6 +54,27 @@ def ring(count: int, blind: dict[int, dict[int, float]], modes: dict[int, str] |
 def test_who_is_told(blind: dict[int, dict[int, float]], modes: dict[int, str], expected: list[str]) -> None:
     found = partitions(ring(4, blind, modes), NOW)
     assert [words.partition(" for more")[0] for words in found] == expected
+
+
+@pytest.mark.parametrize("away", ["restarted", "missing"])
+def test_a_node_that_has_just_come_back_is_no_partition(away: str) -> None:
+    """Its peers took it as down with good reason, and need some seconds to see it again."""
+    found = ring(3, {2: {0: 10 * LONG}})
+    assert partitions(found, NOW)
+    node = found.nodes["node-0"]
+    assert node.task is not None
+    if away == "missing":
+        back = node
+        gone = replace(node, mode="UNKNOWN", missing=Missing(NOW - LONG, NOW - LONG, ("node-1", "node-2")))
+    else:
+        back = gone = replace(node, task=replace(node.task, id="node-0__next"))
+    found = replace(found, nodes={**found.nodes, "node-0": gone})
+    assert back.task is not None
+    for age in (LONG, LONG - 1.0, LONG - 2.0):
+        update = TaskUpdate(back.task.id, TaskState.RUNNING, data=encode_status(status(endpoint=node.address)))
+        found = fold_updates(found, [update], NOW - age)
+    assert partitions(found, NOW - 1.0) == ()
+    assert partitions(found, NOW)
 
 
 def test_two_rooms_are_no_flood() -> None:
