@@ -99,7 +99,7 @@ def token(layout: ClusterLayout) -> str:
     made = make_once(
         layout.token_file, lambda: f"{security.make_token(layout) if layout.secure else secrets.token_urlsafe(24)}\n"
     )
-    return made.read_text().strip()
+    return next(iter(made.read_text().split()), "")  # more can follow, of other roles
 
 
 def _say_left(say: Say, count: int) -> None:

@@ -79,6 +79,9 @@ def test_the_token_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> N
     assert len(token) >= 32
     assert local.token(layout) == token
     assert layout.token_file.stat().st_mode & 0o777 == 0o600
+    with layout.token_file.open("a") as file:
+        file.write("alice:read:another-token-to-try-the-role\n")
+    assert local.token(layout) == token
 
 
 def test_the_key_for_credentials_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
