@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 
 class ExitCode(IntEnum):
@@ -24,11 +25,12 @@ class ExitCode(IntEnum):
 
 
 class Failure(Exception):
-    """The end of a command: one sentence for stderr, and the exit code."""
+    """The end of a command: one sentence for stderr, and the exit code; `document` is that of a refusal, if any."""
 
-    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED) -> None:
+    def __init__(self, message: str, code: ExitCode = ExitCode.FAILED, document: Any = None) -> None:
         super().__init__(message)
         self.code = code
+        self.document = document
 
 
 _CODES = {

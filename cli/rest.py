@@ -116,7 +116,8 @@ class Client:
         age = response.getheader("X-State-Age", "")
         self.age_seconds = max(self.age_seconds, int(age) if WHOLE.fullmatch(age) else 0)
         if not 200 <= response.status < 300:
-            raise Failure(_sentence(answer, f"{method} {path}"), code_of_status(response.status))
+            words = _sentence(answer, f"{method} {path}")
+            raise Failure(words, code_of_status(response.status), answer.content)
         return answer
 
     def stream(self, path: str, query: Mapping[str, str], last_id: str = "") -> Iterator[str]:

@@ -23,7 +23,7 @@ def health(session: Session) -> int:
     try:
         checks = session.client.get("/admin/healthcheck")
     except Failure as failure:
-        checks = {"healthcheck": {"healthy": False, "message": str(failure)}}
+        checks = failed_checks(failure.document) or {"healthcheck": {"healthy": False, "message": str(failure)}}
     rows: list[tuple[Any, ...]] = [("scheduler", scheduler["healthy"], scheduler.get("message"))]
     rows += [(name, check["healthy"], check.get("message")) for name, check in checks.items()]
     rows += [(f"plan {name}", word != "ERROR", word) for name, word in scheduler.get("plans", {}).items()]
@@ -31,6 +31,12 @@ def health(session: Session) -> int:
     document = {"health": scheduler, "healthcheck": checks}
     session.output.show(document, Table(columns("Check", "Healthy", "Message"), rows), foot=warnings)
     return ExitCode.DONE if all(row[1] for row in rows) else ExitCode.FAILED
+
+
+def failed_checks(document: Any) -> dict[str, Any]:
+    """Return the checks of a refusal, which answers 500 if one of them fails; nothing if it has none."""
+    checks = document if isinstance(document, dict) else {}
+    return checks if all(isinstance(check, dict) and "healthy" in check for check in checks.values()) else {}
 
 
 @command("garbage")

@@ -30,6 +30,8 @@ _ONCE = (
     "/v1/nodes/list", "/v1/nodes/status", "/v1/plans", "/v1/events", "/v1/garbage", "/v1/debug/offers",
     "/v1/state/properties/suppressed", "/v1/certificates", "/v1/users", "/v1/debug/log", "/metrics",
 )  # fmt: skip
+# They answer with an error while something is wrong, which is when a bundle is made.
+_CHECKS = ("/v1/health", "/admin/healthcheck")
 _LOGS = ("system", "output", "executor")
 # The answers of the API that are a log; they become plain text.
 _IS_LOG = re.compile(r"/v1/(?:debug/log|nodes/(?P<node>[^/]+)/logs\?file=(?P<file>\w+)&lines=1000)")
@@ -155,6 +157,12 @@ def _private(name: str, flags: int) -> int:
 
 
 def _read(client: Client, paths: list[str]) -> tuple[dict[str, Any], dict[str, str]]:
-    found = dict(zip(paths, client.get_all(paths), strict=True))
+    answers = zip(paths, client.get_all(paths), strict=True)
+    found = {path: _checks(item) if path in _CHECKS else item for path, item in answers}
     failed = {path: str(item) for path, item in found.items() if isinstance(item, Failure)}
     return {path: item for path, item in found.items() if path not in failed}, failed
+
+
+def _checks(answer: Any) -> Any:
+    """Return the document of checks, also of those that fail."""
+    return answer.document if isinstance(answer, Failure) and isinstance(answer.document, dict) else answer

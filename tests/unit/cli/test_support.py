@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from api import create_app
+from cli.errors import ExitCode
+from scheduler.core.state.node import TaskState
 from tests.unit.api.cluster import CoreGateway, make_node, make_settings, make_state
+from tests.unit.api.test_reads import task_state
 from tests.unit.cli.serving import CommandLine, serve
 from tests.unit.scheduler.loop.test_last_words import FilesOfAnAgent
 
@@ -63,3 +66,15 @@ def test_nothing_is_written_without_an_api(cli: CommandLine, tmp_path: Path) -> 
     ran = cli("--url", "http://127.0.0.1:1", "support", "bundle", "--file", str(file))
     assert (ran.code, ran.out, file.exists()) == (8, "", False)
     assert ran.err.startswith("Nothing could be read. The API at http://127.0.0.1:1 cannot be reached")
+
+
+def test_checks_that_fail(cli: CommandLine, tmp_path: Path) -> None:
+    """The API answers 500 then, and what fails is what helps."""
+    nodes = [make_node(0), task_state(make_node(1), TaskState.FAILED)]
+    with serve(create_app(CoreGateway(make_state(make_settings(), *nodes)), make_settings())) as found:
+        ran = cli("--url", found.url, "health", "-o", "tsv")
+        assert (ran.code, ran.err) == (ExitCode.FAILED, "")
+        assert "serverCount\tno\tUnhealthy nodes = node-1\n" in ran.out
+        file = tmp_path / "b.tar.gz"
+        cli("--url", found.url, "support", "bundle", "--file", str(file), "--node", "0")
+    assert "Unhealthy nodes = node-1" in texts_of(file)["b/admin/healthcheck.json"]
