@@ -92,7 +92,13 @@ def _memory(memory: Memory, now: float) -> Memory:
 def _sighting(seen: Sighting, now: float) -> Sighting:
     if max(seen.at, seen.figures_at) <= now:
         return seen
-    return replace(seen, at=min(seen.at, now), figures_at=min(seen.figures_at, now))
+    return replace(
+        seen,
+        at=min(seen.at, now),
+        figures_at=min(seen.figures_at, now),
+        blind_since=_each(seen.blind_since, lambda at: min(at, now)),
+        mode_since=min(seen.mode_since, now),
+    )
 
 
 def _stray(stray: Stray, now: float) -> Stray:

@@ -79,10 +79,15 @@ def test_all_that_was_said_and_asked_was_said_by_now() -> None:
         at=BEFORE,
     )
     found = state(up(0), memory=memory, reconciliation=Reconciliation(started=True, next_at=BEFORE, requested_at=1.0))
-    seen = {name: replace(item, at=BEFORE) for name, item in found.sightings.items()}
+    seen = {
+        name: replace(item, at=BEFORE, figures_at=BEFORE, mode_since=BEFORE, blind_since={"127.0.0.9": BEFORE})
+        for name, item in found.sightings.items()
+    }
     jobs = {"k": JobSighting("t", JobProgress(), BEFORE)}
     after = set_back(replace(found, sightings=seen, jobs=jobs), NOW)
-    assert after.sightings["node-0"].at == after.jobs["k"].at == NOW
+    sighting = after.sightings["node-0"]
+    assert sighting.at == after.jobs["k"].at == NOW
+    assert {sighting.figures_at, sighting.mode_since, *sighting.blind_since.values()} == {NOW}
     assert after.memory == Memory(
         strays={"a": Stray(None, TaskState.RUNNING, NOW, NOW), "b": Stray(None, TaskState.RUNNING, 1.0)},
         asked={"node-0": Asked(NOW, 2)},
