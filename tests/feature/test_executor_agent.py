@@ -85,7 +85,7 @@ def _gone(node: Node) -> bool:
 
 
 def test_an_agent_that_was_away_finds_its_executor_and_hears_what_happened(start: Start) -> None:
-    node = start("--executor-reregistration-timeout", "20")
+    node = start()
     pid = _run(node, make_launch())
     node.agent.signal(signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
@@ -97,7 +97,7 @@ def test_an_agent_that_was_away_finds_its_executor_and_hears_what_happened(start
 
 
 def test_cassandra_survives_one_agent_after_the_other(start: Start) -> None:
-    node = start("--executor-reregistration-timeout", "20")
+    node = start()
     pid = _run(node, make_launch())
     for number in range(3):
         node.agent.signal(signal.SIGKILL)
@@ -133,7 +133,7 @@ def _environment(pid: int) -> bytes:
 
 def test_an_agent_that_authenticates_its_executors(start: Start) -> None:
     """The token is sent with every call, outlives the agent, and is nobody else's: not Cassandra's, nor the log's."""
-    node = start("--authenticate-http-executors", "--executor-reregistration-timeout", "20")
+    node = start("--authenticate-http-executors")
     pid = _run(node, make_launch())
     name, environment = TOKEN.encode(), _environment(_executor_pid(node))
     token = next(item.partition(b"=")[2] for item in environment.split(b"\0") if item.startswith(name))

@@ -11,6 +11,8 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from tests.ports import free_port
 from tests.waiting import patient
 
@@ -44,7 +46,9 @@ class AgentProcess:
         command = [sys.executable, "-m", "localmesos.agent.main", "--ip", self.ip, "--port", str(self.port)]
         command += ["--master", self.master, "--work-dir", str(self.work_dir), "--attributes", "rack:r1"]
         command += ["--resources", "cpus:4;mem:1024;disk:2048;ports:[31000-31099]"]
-        command += ["--executor-shutdown-grace-period", "1", "--status-update-retry", "0.3", *self.options, *more]
+        command += ["--executor-shutdown-grace-period", "1", "--status-update-retry", "0.3"]
+        # Mesos' two seconds are not enough for an executor that gets no processor meanwhile.
+        command += ["--executor-reregistration-timeout", "20secs", *self.options, *more]
         self.work_dir.mkdir(parents=True, exist_ok=True)
         with (self.work_dir / "agent.log").open("a") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -83,6 +87,12 @@ class AgentProcess:
             return response.status, response.read().decode()
         finally:
             connection.close()
+
+    def has_clients(self) -> bool:
+        """Return whether anybody has a connection to its port, such as an executor."""
+        assert self.process is not None
+        connections = psutil.Process(self.process.pid).net_connections("tcp")
+        return any(item.status != psutil.CONN_LISTEN and item.laddr.port == self.port for item in connections)
 
     def sandbox(self, executor_id: str = "e1") -> Path:
         executors = self.work_dir / "slaves/agent-S0/frameworks/framework-0000/executors"

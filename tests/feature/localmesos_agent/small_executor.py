@@ -2,7 +2,7 @@
 
 Writes what it sees, one JSON object a line, to ``events`` in its sandbox. Messages make it act:
 ``exit3``, ``hang`` (stop answering SHUTDOWN), ``child`` (start a process in a session of its own), ``reconnect`` (hang
-up and subscribe again after half a second), else an echo.
+up, and subscribe again once there is a file ``back`` in its sandbox), else an echo.
 """
 
 import base64
@@ -118,7 +118,8 @@ def main() -> None:
         except ConnectionAbortedError:
             connection.close()
             note({"type": "DISCONNECTED", "error": "told to"})
-            time.sleep(0.5)
+            while not Path("back").exists():
+                time.sleep(0.02)
         except (OSError, HTTPException, ValueError) as error:
             note({"type": "DISCONNECTED", "error": str(error)})
         time.sleep(0.1)

@@ -46,8 +46,7 @@ def test_pymesos_executor_outlives_a_short_absence_of_the_agent(agent: AgentProc
     master.send("RUN_TASK", custom_task(command={"value": f"exec {sys.executable} {script}"}))
     pid = master.update("TASK_RUNNING")["container_status"]["executor_pid"]
     agent.signal(signal.SIGKILL)
-    # pymesos first waits about two seconds, as long as an agent by default waits for its executors.
-    agent.start("--executor-reregistration-timeout", "8secs")
+    agent.start()
     registration = master.registration(15)
     assert [task["state"] for task in registration["tasks"]] == ["TASK_RUNNING"]
     master.send("KILL_TASK", {"framework_id": FRAMEWORK["id"], "task_id": {"value": "t1"}})

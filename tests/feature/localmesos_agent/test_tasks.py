@@ -1,6 +1,7 @@
 """Custom executors and their tasks: a real agent process under a master that the test plays."""
 
 import base64
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -170,7 +171,11 @@ def test_task_waits_for_an_executor_that_is_not_connected(agent: AgentProcess, m
     ids = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
     master.send("FRAMEWORK_MESSAGE", {**ids, "data": base64_text("reconnect")})
     wait_for("the executor to hang up", lambda: agent.events("DISCONNECTED"))
+    # What is sent before the agent knows is lost, as with Mesos.
+    wait_for("the agent to close the connection too", lambda: not agent.has_clients())
     master.send("RUN_TASK", {**custom_task("t2"), "launch_executor": False})
+    wait_for("the agent to have the task", lambda: "t2" in json.dumps(agent.get("/state")))
+    (agent.sandbox() / "back").touch()
     master.update("TASK_RUNNING", "t2")
     assert len(agent.events("SUBSCRIBED")) == 2
 
