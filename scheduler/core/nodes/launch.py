@@ -172,7 +172,8 @@ def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
         authentication=start.stage.authentication,
         authorization=start.stage.authorization,
     )
-    return replace(node, task=task, mode="UNKNOWN")
+    # What its peers said is about the task before.
+    return replace(node, task=task, mode="UNKNOWN", missing=None)
 
 
 def _fit(

@@ -53,7 +53,7 @@ def note_evidence(cycle: Cycle) -> None:
         elif is_unused(node.reservation, offer, launch_configuration(cycle.state, node)):
             message = "its volume is offered, so no task uses it"
             task = replace(node.task, state=TaskState.LOST, message=message, updated_at=cycle.now)
-            cycle.put(replace(node, task=task, mode="UNKNOWN"))
+            cycle.put(replace(node, task=task, mode="UNKNOWN", missing=None))
 
 
 def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -> Reason | None:

@@ -24,7 +24,7 @@ from scheduler.core.nodes.launch import (
     new_refusals,
 )
 from scheduler.core.state.configuration import Configuration
-from scheduler.core.state.node import NodeRecord, Reservation, TaskState
+from scheduler.core.state.node import Missing, NodeRecord, Reservation, TaskState
 from scheduler.core.state.spec import ClusterSpec, Uri
 from tests.unit.scheduler.core.samples import PRINCIPAL, ROLE, TARGET, Ids, node, offer, scalar, spec
 
@@ -186,6 +186,12 @@ def test_the_operations_as_mesos_reads_them() -> None:
             },
         },
     }
+
+
+def test_a_new_task_begins_without_what_peers_said_of_the_one_before() -> None:
+    """Its agent was away, and its peers missed it: a step that waits for a person would be a false one."""
+    missed = NodeRecord(index=3, missing=Missing(1.0, 0.0, ("node-1", "node-2")))
+    assert launch_new(missed, offer(1), start()).record.missing is None
 
 
 def test_a_launch_records_the_form_of_its_command() -> None:
