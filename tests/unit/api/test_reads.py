@@ -198,7 +198,7 @@ class TestNodeStatus:
 
     def test_a_node_that_does_not_answer(self, client: FlaskClient) -> None:
         answer = client.get("/v1/nodes/0/status")
-        assert (answer.status_code, document(answer)) == (503, {"message": "Node-0 did not answer within 5 seconds."})
+        assert (answer.status_code, document(answer)) == (503, {"message": "node-0 did not answer within 5 seconds."})
 
     @pytest.mark.parametrize("what", ["status", "info"])
     @pytest.mark.parametrize("name", ["node-3", "3", "node-01", "node-", "node-x", "-1", "Node-0", "node-0__uuid"])

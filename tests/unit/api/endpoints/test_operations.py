@@ -232,7 +232,7 @@ REFUSED: list[tuple[str, Any, dict[str, Any], int, str]] = [
         body_of("backup"),
         {"backup": Unavailable("node-0: it does not answer")},
         503,
-        "Node-0: it does not answer.",
+        "node-0: it does not answer.",
     ),
     ("restore", body_of("restore"), {}, 400, "There is no backup monday at s3://bucket."),
     (
