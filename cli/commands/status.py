@@ -32,7 +32,7 @@ _TROUBLE = {
     "DIFFERENT": "is complete, but its result differs from the request",
     "WAITING": "is waiting",
 }
-_JOINING = ("JOINING", "STARTING")
+_STARTING = "STARTING"
 _LEAVING = ("LEAVING", "DECOMMISSIONED", "DECOMMISSION_FAILED")
 
 
@@ -92,8 +92,10 @@ def _read_plans(client: Client, words: Json, answers: list[Any]) -> dict[str, An
 def letters(node: Json) -> str:
     """Return nodetool's two letters: up or down; normal, joining, leaving, moving, paused, isolated or unknown."""
     mode = str(node.get("mode") or "UNKNOWN")
-    up = node.get("state") == "TASK_RUNNING" and mode in ("NORMAL", "MOVING", *_JOINING, *_LEAVING)
-    kind = "J" if mode in _JOINING else "L" if mode in _LEAVING else "?" if mode == "UNKNOWN" else mode[0]
+    up = node.get("state") == "TASK_RUNNING" and mode in ("NORMAL", "MOVING", "JOINING", *_LEAVING)
+    if mode == _STARTING:  # a member that starts again has joined already, and is down for its peers
+        return "DN" if node.get("host_id") else "DJ"
+    kind = "L" if mode in _LEAVING else "?" if mode == "UNKNOWN" else mode[0]
     return ("U" if up else "D") + kind
 
 
@@ -154,7 +156,7 @@ def _head(document: Json) -> list[str]:
     return [
         f"Cluster {clean(framework['cluster'])} ({clean(framework['id']) or 'not registered'}), "
         f"service {clean(framework['name'])}, scheduler {clean(framework['version'])}",
-        f"Nodes {_up(nodes)} of {len(nodes)} up and normal, in {where}; plans: {plans}",
+        f"Nodes {_up(nodes)} of {_wanted(document)} up and normal, in {where}; plans: {plans}",
         headline(document),
         "",
     ]
@@ -162,6 +164,13 @@ def _head(document: Json) -> list[str]:
 
 def _up(nodes: Sequence[Json]) -> int:
     return sum(letters(node) == "UN" for node in nodes)
+
+
+def _wanted(document: Json) -> int:
+    """Return the number of nodes, with those that wait for their first launch."""
+    pending = pending_steps(document["plans"].values())
+    known = {str(node["name"]) for node in document["nodes"]}
+    return len(known | {name for name in pending if name.startswith("node-")})
 
 
 def headline(document: Json) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from cli.commands.status import headline
+from cli.commands.status import headline, letters
 from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationState, StepState
 from tests.unit.api.cluster import CoreGateway
@@ -53,6 +53,28 @@ def plan(status: str, *steps: tuple[str, str, str, str]) -> dict[str, Any]:
 def test_the_state_in_one_sentence(more: dict[str, Any], sentence: str) -> None:
     document = {"health": {"healthy": True}, "nodes": [UP], "plans": {"deploy": DONE}, "operations": {}, **more}
     assert headline(document).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (UP, "UN"),
+        (DOWN, "D?"),
+        ({**UP, "mode": "JOINING"}, "UJ"),
+        ({**UP, "mode": "STARTING"}, "DJ"),
+        # A member that starts again joins nothing, and serves nothing yet.
+        ({**UP, "mode": "STARTING", "host_id": "the-host"}, "DN"),
+        ({**UP, "mode": "LEAVING"}, "UL"),
+        ({**UP, "mode": "PAUSED"}, "DP"),
+    ],
+)
+def test_the_two_letters(node: dict[str, Any], expected: str) -> None:
+    assert letters(node) == expected
+
+
+def test_nodes_that_wait_for_their_launch_count(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+    gateway.state = replace(gateway.state, nodes={"node-0": gateway.state.nodes["node-0"]})
+    assert "Nodes 1 of 3 up and normal" in cli("status").out
 
 
 def test_the_foot_of_the_status(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
