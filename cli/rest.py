@@ -116,8 +116,7 @@ class Client:
         age = response.getheader("X-State-Age", "")
         self.age_seconds = max(self.age_seconds, int(age) if WHOLE.fullmatch(age) else 0)
         if not 200 <= response.status < 300:
-            words = _sentence(answer, f"{method} {path}")
-            raise Failure(words, code_of_status(response.status), answer.content)
+            raise self._refusal(answer, f"{method} {path}")
         return answer
 
     def stream(self, path: str, query: Mapping[str, str], last_id: str = "") -> Iterator[str]:
@@ -200,6 +199,16 @@ class Client:
             raise Failure(f"The API at {self.base} cannot be reached: {cause}.", ExitCode.NOT_REACHABLE)
         return answer.content
 
+    def _refusal(self, answer: Answer, request: str) -> Failure:
+        code = code_of_status(answer.status)
+        if answer.status == 401 and _message(answer) and not self._target.token and not self._target.cert:
+            how = "give --token-file, set CASSANDRA_MESOS_TOKEN_FILE, or choose a context with one"
+            return Failure(f"The API at {self.base} wants a token: {how}.", code, answer.content)
+        if code is ExitCode.NOT_FOUND and not _message(answer):  # the API says what it does not have
+            cause = f"{request} failed with {answer.status}, as of another server: check the URL"
+            return Failure(f"The API at {self.base} cannot be reached: {cause}.", ExitCode.NOT_REACHABLE)
+        return Failure(_sentence(answer, request), code, answer.content)
+
     def _unreachable(self, error: Exception) -> Failure:
         if isinstance(error, ssl.SSLError):
             cause = explain(error)
@@ -278,8 +287,13 @@ def _type(response: http.client.HTTPResponse) -> str:
 
 def _sentence(answer: Answer, request: str) -> str:
     """Return the API's own sentence, or one about an answer that came from another server, such as a router."""
-    if isinstance(answer.content, dict) and isinstance(answer.content.get("message"), str):
-        return str(answer.content["message"])
+    if message := _message(answer):
+        return message
     if 300 <= answer.status < 400:
         return f"{request} was redirected ({answer.status}): give the URL of the API itself."
     return f"{request} failed with {answer.status}."
+
+
+def _message(answer: Answer) -> str:
+    found = answer.content.get("message") if isinstance(answer.content, dict) else None
+    return found if isinstance(found, str) else ""

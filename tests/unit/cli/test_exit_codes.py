@@ -101,7 +101,7 @@ class TestTokens:
 
     def test_none(self, url: str, cli: CommandLine) -> None:
         ran = cli("--url", url, "seeds")
-        assert (ran.code, "A token is needed" in ran.err) == (7, True)
+        assert (ran.code, "wants a token: give --token-file" in ran.err) == (7, True)
 
     @pytest.mark.parametrize("name", ["CASSANDRA_MESOS_TOKEN", "AUTH_TOKEN"])
     def test_of_the_environment(self, name: str, url: str, cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

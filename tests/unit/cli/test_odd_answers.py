@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,6 +81,29 @@ def test_json_of_another_form_is_a_sentence(router: tuple[Served, list[Response]
         if ran.code == ExitCode.NOT_REACHABLE:
             assert ran.err.startswith(f"An answer of the API at {served.url} has another form"), command
     assert failed > len(COMMANDS) / 2
+
+
+@pytest.mark.parametrize("answer", [Response("nothing", 404), Response("{}", 404, mimetype="application/json")])
+def test_another_server_has_none_of_the_paths(
+    router: tuple[Served, list[Response]], cli: CommandLine, answer: Response
+) -> None:
+    """Such as the master's, at whose port the API was thought to be."""
+    router[1][0] = answer
+    for line in ("status", "seeds", "node restart 0", "why node-0"):
+        ran = cli(*line.split(), "-y")
+        assert (ran.code, "as of another server: check the URL." in ran.err) == (ExitCode.NOT_REACHABLE, True), line
+
+
+def test_a_token_that_was_not_given(
+    router: tuple[Served, list[Response]], cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The API's sentence is for those who write requests by hand."""
+    said = "A token is needed: send the header Authorization: token=<token>."
+    router[1][0] = Response(json.dumps({"message": said}), 401, mimetype="application/json")
+    ran = cli("status")
+    assert (ran.code, "wants a token: give --token-file, set" in ran.err) == (ExitCode.NO_RIGHT, True)
+    monkeypatch.setenv("AUTH_TOKEN", "a-token")
+    assert cli("status").err == f"{said}\n"
 
 
 def test_json_that_is_too_deep(router: tuple[Served, list[Response]], cli: CommandLine) -> None:
