@@ -90,7 +90,7 @@ def restored_views(jolokia: Jolokia, session: Session, selection: Selection) -> 
 def _message(created: Sequence[str]) -> str:
     counts = Counter(name.partition(" ")[0] for name in created)
     made = ", ".join(f"{number} {_PLURALS.get(kind, kind) if number != 1 else kind}" for kind, number in counts.items())
-    return f"made: {made}" if made else "nothing had to be created: the tables were there"
+    return f"made: {made}" if made else "the schema was there already"
 
 
 def changed_sentence(plan: Plan) -> str:
