@@ -33,7 +33,13 @@
   };
 
   // The server says that what is shown is as of so many seconds ago.
-  const fresh = (age) => { reason = ''; heard = Date.now(); last = heard - 1000 * (Number(age) || 0); showStale(); };
+  const fresh = (age) => {
+    reason = '';
+    heard = Date.now();
+    last = heard - 1000 * (Number(age) || 0);
+    if (heard - last < OLD) document.getElementById('unstored')?.remove();
+    showStale();
+  };
 
   // News come as server-sent events. While none come, the page asks for them. A hidden page gives its connection
   // back, as a browser has only six to one host.

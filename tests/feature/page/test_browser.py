@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from api.page.commands import COMMANDS
 from tests.browsing import Visit, visit
@@ -187,6 +187,23 @@ def test_a_server_that_does_not_answer_makes_the_view_old(admin: Visit, served: 
         expect(note).to_contain_text("What is shown is old: it is from", timeout=patient(30_000))
     expect(note).to_be_hidden(timeout=patient(30_000))
     assert problems_of_axe(page) == []
+
+
+def test_the_note_of_an_unstored_state_goes_away(admin: Visit, served: Server) -> None:
+    """As it was served while ZooKeeper was away: news make it untrue."""
+    page = admin.page
+    note = '<p id="unstored" role="status">The scheduler cannot store its state: what is shown is 11 s old.</p>'
+
+    def add(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('<main id="main"', f'{note}<main id="main"'))
+
+    page.route(f"{served.url}ring", add)
+    page.goto(f"{served.url}ring", wait_until="commit")
+    expect(page.locator("#unstored")).to_be_attached()
+    expect(page.locator("#unstored")).not_to_be_attached(timeout=20_000)
+    page.unroute(f"{served.url}ring")
+    expect(page.locator("#stale")).to_be_hidden()
 
 
 def test_a_revoked_token_ends_the_view_within_seconds(chromium: Browser, served: Server) -> None:
