@@ -253,7 +253,10 @@ def _adopted(session: Session, answer: Json, waits: bool, timeout: float | None)
 
 
 def _show(session: Session, found: Json) -> None:
-    rows = [(item["name"], item["old"], item["new"], item["effect"]) for item in found["changes"]]
+    words = _EFFECTS if session.output.for_people else {}
+    rows = [
+        (item["name"], item["old"], item["new"], words.get(item["effect"], item["effect"])) for item in found["changes"]
+    ]
     session.output.show(found, Table(_CHANGES, rows), foot=["", *_consequences(found)])
 
 
@@ -263,6 +266,8 @@ def _consequences(found: Json) -> list[str]:
     return [*lines, f"Cassandra's check: {check['result']} {clean(check['message'])}".rstrip()]
 
 
+# As the page says it: nodes that leave are an effect as well.
+_EFFECTS = {"restart": "restarts nodes", "none": "no restart"}
 _LINES = (
     ("Restarts", "restarts"),
     ("Leaves", "leaves"),
