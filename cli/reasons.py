@@ -19,6 +19,8 @@ _OF_OTHERS = (
     "PEER_SILENT", "PEER_VIEW", "SCHEMA", "OTHER_INTENT", "NO_SEED",
 )  # fmt: skip
 _OF_OFFERS = ("NO_OFFER", "NO_OFFER_FITS")
+# A replacement gives up the data on that machine, which an agent that starts again brings back.
+_IF_LOST = "cassandra-mesos node replace {node}  # if its machine is lost"
 # By reason: the next command, with the names of plan, step and node.
 ADVICE: Mapping[str, str] = {
     "INTERRUPTED": "cassandra-mesos plan continue {plan}",
@@ -34,7 +36,7 @@ ADVICE: Mapping[str, str] = {
     "NO_OFFER_FITS": "cassandra-mesos offers why {node}",
     "AGENT_GONE": "cassandra-mesos node replace {node}",
     "NO_STATUS": "cassandra-mesos node logs {node}",
-    "UNREACHABLE": "cassandra-mesos node replace {node}",
+    "UNREACHABLE": _IF_LOST,
     "RELEASE_REFUSED": "cassandra-mesos garbage",
     "SETTINGS_REFUSED": "cassandra-mesos config rollback",
 }

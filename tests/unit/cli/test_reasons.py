@@ -89,7 +89,11 @@ def test_two_steps_that_wait_for_each_other_end() -> None:
 @pytest.mark.parametrize(
     ("name", "status", "advice"),
     [
-        ("recovery", "WAITING", "cassandra-mesos node replace node-2"),
+        (
+            "recovery",
+            "WAITING",
+            "cassandra-mesos node replace node-2  # if its machine is lost: else the node comes back with its agent",
+        ),
         ("recovery", "STARTED", ""),  # it was launched again, and its peers do not see it yet
         ("deploy", "WAITING", ""),
     ],
