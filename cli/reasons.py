@@ -102,10 +102,13 @@ def _follow(
     if link.reason in _OF_OFFERS:
         yield from _offers(link, evaluations, depth + 1)
     if link.reason in (*_OF_OTHERS, "RUNNING"):  # a job that runs can wait for other nodes as well
-        names = set(_NODE.findall(link.message)) - {link.step}
+        named = set(_NODE.findall(link.message))
+        names = named - {link.step}
         for other in steps:
+            # A job that waits for its own node waits for what another plan says of it, such as a pause.
+            of_own = other.step == link.step and other.plan != link.plan and link.reason == "NODE_DOWN"
             of_same_plan = other.plan == link.plan and other.reason not in _OF_OTHERS and link.reason != "RUNNING"
-            if other.step in names or (not names and of_same_plan):
+            if other.step in names or (of_own and other.step in named) or (not names and of_same_plan):
                 yield from _follow(other, steps, evaluations, depth + 1, seen)
 
 

@@ -32,6 +32,8 @@ _TROUBLE = {
     "DIFFERENT": "is complete, but its result differs from the request",
     "WAITING": "is waiting",
 }
+# A stopped operation can be continued, and is listed in the foot; nothing of it is under way.
+_ENDED = ("STOPPED", "DIFFERENT")
 _STARTING = "STARTING"
 _LEAVING = ("LEAVING", "DECOMMISSIONED", "DECOMMISSION_FAILED")
 
@@ -135,7 +137,7 @@ def pending_steps(plans: Sequence[Json] | Any) -> dict[str, str]:
 def _jobs(operations: Sequence[Json] | Any) -> dict[str, str]:
     found: dict[str, str] = {}
     for operation in operations:
-        for name, step in operation["nodes"].items():
+        for name, step in operation["nodes"].items() if operation["state"] not in _ENDED else ():
             percent = step["progress"].get("percent")
             if step["state"] not in ("COMPLETE", "PENDING"):
                 found[name] = f"{step['phase']}{'' if percent is None else f' {percent:.0f} %'}"
@@ -195,7 +197,7 @@ def headline(document: Json) -> str:
     if _up(nodes) < len(nodes):
         down = [str(node["name"]) for node in nodes if letters(node) != "UN"]
         return f"Not up and normal: {', '.join(down[:5])}{f' and {len(down) - 5} more' if len(down) > 5 else ''}."
-    running = " and ".join(states)
+    running = " and ".join(kind for kind, state in states.items() if state not in _ENDED)
     return f"All is well; {running} under way." if running else "All is well, and nothing is pending."
 
 

@@ -47,6 +47,20 @@ def test_chain(wanted: str, found: list[tuple[int, str]]) -> None:
     assert [(link.depth, link.reason) for link in chain(PLANS, OFFERS, wanted)] == found
 
 
+def test_a_job_waits_for_the_pause_of_its_own_node() -> None:
+    """The command that frees it is that of the plan recovery."""
+    plans = {
+        "recovery": plan(("node-2", "WAITING", "PAUSED", "Cassandra is off")),
+        "backup": plan(
+            ("node-1", "PENDING", "EARLIER_PHASE", "waits for the phase Snapshot"),
+            ("node-2", "WAITING", "NODE_DOWN", "waits for node-2 to be NORMAL: its mode is PAUSED"),
+        ),
+    }
+    for wanted, depth in (("backup", 1), ("node-2", 0)):
+        found = {(link.plan, link.advice): link.depth for link in chain(plans, [], wanted)}
+        assert found["recovery", "cassandra-mesos node resume node-2"] == depth
+
+
 @pytest.mark.parametrize(
     ("message", "found"),
     [
@@ -92,7 +106,7 @@ def test_two_steps_that_wait_for_each_other_end() -> None:
         (
             "recovery",
             "WAITING",
-            "cassandra-mesos node replace node-2  # if its machine is lost: else the node comes back with its agent",
+            "cassandra-mesos node replace node-2  # if its machine is lost",
         ),
         ("recovery", "STARTED", ""),  # it was launched again, and its peers do not see it yet
         ("deploy", "WAITING", ""),

@@ -29,6 +29,7 @@ def plan(status: str, *steps: tuple[str, str, str, str]) -> dict[str, Any]:
     [
         ({}, "All is well, and nothing is pending."),
         ({"operations": {"repair": {"state": "RUNNING"}}}, "All is well; repair under way."),
+        ({"operations": {"repair": {"state": "STOPPED"}}}, "All is well, and nothing is pending."),
         (
             {"operations": {"restore": {"state": "DIFFERENT", "message": "shop.users has fewer rows"}}},
             "The operation restore is complete, but its result differs from the request.",
@@ -75,6 +76,15 @@ def test_the_two_letters(node: dict[str, Any], expected: str) -> None:
 def test_nodes_that_wait_for_their_launch_count(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
     gateway.state = replace(gateway.state, nodes={"node-0": gateway.state.nodes["node-0"]})
     assert "Nodes 1 of 3 up and normal" in cli("status").out
+
+
+def test_a_stopped_operation_is_not_under_way(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+    uploading(gateway)
+    assert "Upload" in cli("status", "-o", "tsv").out
+    stopped = replace(gateway.state.operations["backup"], state=OperationState.STOPPED)
+    gateway.state = replace(gateway.state, operations={"backup": stopped})
+    assert "Upload" not in cli("status", "-o", "tsv").out
+    assert "Operation backup: STOPPED" in cli("status").out
 
 
 def test_the_foot_of_the_status(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
