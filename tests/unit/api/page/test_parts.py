@@ -160,6 +160,7 @@ def test_operations_show_curves_and_the_time_left(gateway: CoreGateway) -> None:
     browser = trusted(gateway)
     answer = browser.get("operations")
     assert answer.text.count("<polyline") == 2
+    assert "up to 100 %" in answer.text  # the upper edge, and not what is done
     assert "about 1 min 10 s left" in words(answer)
     assert "about 1 min 10 s left" in words(browser.get(""))
     document = browser.client.get("/v1/backup/curve").get_json()
