@@ -47,8 +47,10 @@ class AgentProcess:
         command += ["--master", self.master, "--work-dir", str(self.work_dir), "--attributes", "rack:r1"]
         command += ["--resources", "cpus:4;mem:1024;disk:2048;ports:[31000-31099]"]
         command += ["--executor-shutdown-grace-period", "1", "--status-update-retry", "0.3"]
-        # Mesos' two seconds are not enough for an executor that gets no processor meanwhile.
-        command += ["--executor-reregistration-timeout", "20secs", *self.options, *more]
+        if self.process is not None:
+            # Mesos' two seconds are not enough for an executor that gets no processor meanwhile.
+            command += ["--executor-reregistration-timeout", "20secs"]
+        command += [*self.options, *more]
         self.work_dir.mkdir(parents=True, exist_ok=True)
         with (self.work_dir / "agent.log").open("a") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
