@@ -28,8 +28,9 @@ _OF_OFFERS = (Code.NO_OFFER, Code.NO_OFFER_FITS)
 # A long text of a node can be cut.
 _ENDS = (".", "!", "?", "…")
 _DONE = ("NONE", "COMPLETE", "STOPPED")
-# An operation that waits for these goes on by itself: the cause is an item of its own, of recovery or deploy.
-_SAID_ELSEWHERE = (Code.NODE_DOWN, *_OF_OFFERS)
+# An operation that waits for these goes on by itself: the cause is an item of its own, of recovery or deploy. One that
+# an operator has stopped waits for nothing.
+_SAID_ELSEWHERE = (Code.NODE_DOWN, Code.STOPPED, *_OF_OFFERS)
 # The step that failed is an item of its own.
 _OF_FAILED = Code.OTHER_FAILED
 _ENDING = (OVERDUE, EXPIRED)

@@ -151,6 +151,14 @@ def test_a_location_that_is_not_allowed_is_refused_in_the_preview(browser: Brows
     assert answer.status_code == 400
 
 
+def test_a_stopped_operation_needs_no_person(gateway: CoreGateway) -> None:
+    maintenance.uploading(gateway)
+    stopped = replace(gateway.state.operations["backup"], state=OperationState.STOPPED)
+    gateway.state = replace(gateway.state, operations={"backup": stopped})
+    assert "was stopped" in words(trusted(gateway).get("plans?plan=backup"))
+    assert "Nothing waits for a person." in words(trusted(gateway).get(""))
+
+
 def test_operations_show_curves_and_the_time_left(gateway: CoreGateway) -> None:
     maintenance.uploading(gateway)
     samples = tuple(Sample(NOW + 10 * number, 10.0 * number, 1e6 * number) for number in range(4))
