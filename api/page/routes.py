@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from http import HTTPStatus
-from pathlib import Path
 from urllib.parse import urlencode
 
 from flask import Blueprint, Flask, Response, current_app, g, redirect, request, send_from_directory
@@ -20,7 +18,7 @@ from api.http.auth import LogInNeeded, guard, has_header, identify, refuse_forei
 from api.http.errors import RequestError, http_error
 from api.http.origin import address_of
 from api.http.sessions import COOKIE, delete_cookie, set_cookie
-from api.page import backups, formats, history, logs, nodes, now, work
+from api.page import assets, backups, formats, history, logs, nodes, now, work
 from api.page.commands import button
 from api.page.dispatch import call
 from api.page.do import ask_first, carry_out
@@ -39,7 +37,6 @@ from scheduler.loop.snapshot import Gateway, Snapshot, Unavailable
 
 blueprint = Blueprint("page", __name__, template_folder="templates")
 
-FILES = Path(__file__).parent / "static"
 VIEWS = (
     ("now", ".", "Now"), ("ring", "ring", "Ring"), ("plans", "plans", "Plans"),
     ("operations", "operations", "Operations"), ("backups", "backups", "Backups"), ("offers", "offers", "Offers"),
@@ -60,7 +57,7 @@ _STRIP_NODES = 200
 def register(app: Flask, gateway: Gateway) -> None:
     """Prepare the application for the page: filters of templates, and what a browser is told on errors."""
     app.jinja_env.filters.update(formats.FILTERS)
-    app.jinja_env.globals.update(asset=_asset_address, views=VIEWS, version=__version__)
+    app.jinja_env.globals.update(asset=assets.asset_address, views=VIEWS, version=__version__)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.context_processor(_common)
     app.register_error_handler(LogInNeeded, _log_in_first)
@@ -88,10 +85,13 @@ def _protect(response: Response) -> Response:
 
 
 @blueprint.route("/")
-def front() -> WerkzeugResponse:
-    """Lead a browser to the page; programs are told that there is nothing."""
+@blueprint.route("/ui/<other>")
+def front(other: str = "") -> WerkzeugResponse:
+    """Lead a browser to the page, or tell it that this is no view; programs are told that there is nothing."""
     if "text/html" not in request.headers.get("Accept", ""):
         return http_error(NotFound())
+    if other:
+        raise NotFound
     return _lead("ui/" if request.environ["PATH_INFO"] else f"{request.root_path.rpartition('/')[2]}/ui/")
 
 
@@ -353,12 +353,7 @@ def log_out() -> Response:
 @blueprint.route("/ui/files/<name>")
 def asset(name: str) -> Response:
     """Send one file of the page; its address changes with its content."""
-    return send_from_directory(FILES, name, max_age=_DAY_SECONDS, conditional=True)
-
-
-@functools.cache
-def _asset_address(name: str) -> str:
-    return f"files/{name}?{hashlib.sha256((FILES / name).read_bytes()).hexdigest()[:12]}"
+    return send_from_directory(assets.FILES, name, max_age=_DAY_SECONDS, conditional=True)
 
 
 def _lead(address: str) -> Response:
@@ -380,8 +375,10 @@ def _log_in_page(status: int, problem: str = "") -> Response:
 
 def _log_in_first(_: LogInNeeded) -> Response:
     """Lead a browser to the log-in; a page that asks for its live part is told 401, and says it."""
-    if request.method != "GET" or "live" in request.args or "HX-Request" in request.headers:
+    if "live" in request.args or "HX-Request" in request.headers:
         return Response("The session has ended.", HTTPStatus.UNAUTHORIZED, mimetype="text/plain")
+    if request.method != "GET":
+        return _log_in_page(HTTPStatus.UNAUTHORIZED, "The session has ended, and nothing was sent: do it again after.")
     path = request.path.rpartition("/")[2] or "."
     query = request.query_string.decode("ascii", "replace")
     return _lead(f"login?{urlencode({'next': f'{path}?{query}' if query else path})}")

@@ -21,7 +21,7 @@ FLOORS = {
     "": ("localmesos executor cli", "scheduler", "api", "service", "devcluster"),
     "api": ("sentences", "documents http", "openapi", "endpoints", "page"),
     "api.page": (
-        "dispatch formats history inputs live offers settings", "charts locations logs retention",
+        "assets dispatch formats history inputs live offers settings", "charts locations logs retention",
         "backups commands nodes", "do now stream work", "routes",
     ),
     "service": ("certificate certificate_source http logs tokens uninstall", "startup", "server", "__main__"),

@@ -102,6 +102,19 @@ def test_a_live_part_without_a_session_is_401(browser: Browser) -> None:
     assert browser.get("ring?live=1").status_code == 401
 
 
+def test_a_form_of_an_ended_session_leads_to_the_log_in(browser: Browser) -> None:
+    answer = browser.post("do", {"command": "plan-interrupt", "plan": "deploy"})
+    assert answer.status_code == 401
+    assert "The session has ended, and nothing was sent" in words(answer)
+    assert 'name="token"' in answer.text
+
+
+def test_a_view_that_is_not_there(browser: Browser) -> None:
+    answer = browser.get("banana")
+    assert (answer.status_code, "There is no such page." in words(answer)) == (404, True)
+    assert 'href="."' in answer.text
+
+
 @pytest.mark.parametrize("wanted", ["https://evil.example/", "//evil.example", "ring\\@evil", "../v1/plan", "ring\n"])
 def test_the_log_in_leads_nowhere_else(browser: Browser, wanted: str) -> None:
     answer = browser.post("login", {"token": "read-token", "next": wanted})
