@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 HIDDEN = "<hidden>"
@@ -19,6 +20,11 @@ _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:])")
 # That of a URL: s3://bucket, zk://a:2181,b:2181.
 _AUTHORITY = re.compile(r"(?<=://)[^/\s\"'?#\\)]+(?<![.,;:])")
+# The holder of a token in the sentence of a refusal, whom no field names unless a command of theirs was accepted.
+_HOLDER = re.compile(
+    r"the token of (.{1,80}?) has (?:read|operate|configure|admin)\b"
+    r"|(?:\b40\d for|refused with 40\d:) ([^(),]{1,80}?) at |client certificate of (.{1,80}?) has "
+)
 _PORT = re.compile(r":\d+$")
 _NAMED = ("hostname", "address", "endpoint", "principal", "user", "external_location")
 
@@ -52,6 +58,8 @@ class Redaction:
             for item in value:
                 self.learn(item)
         elif isinstance(value, str):
+            for holder in filter(None, chain.from_iterable(_HOLDER.findall(value))):
+                self._name(holder, "principal")
             for found in _AUTHORITY.findall(value):
                 for _, host, _ in map(_split_host, found.split(",")):
                     # A single word such as `master` is also a word of the documents: it is replaced in URLs alone.

@@ -55,3 +55,25 @@ def test_hosts_of_urls_and_addresses_of_both_versions() -> None:
     )
     same = "at 12:30:45 of 2026-11-29T12:30:45Z, C++ std::x, AB:CD:EF, 1:2:3"
     assert redaction.apply(same) == same
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "a request was refused with 403 for {} at 10.0.0.9: This needs a token with the role operate",
+        "40 requests were refused: 401 for 10.0.0.9 (18), 403 for {} at 10.0.0.9 (16), 403 for {} at 10.0.0.8 (4)",
+        "This needs a token with the role operate: the token of {} has read.",
+        "WARNING refused with 403: {} at 10.0.0.9 (no right)",
+        "The client certificate of {} has expired.",
+    ],
+)
+@pytest.mark.parametrize("name", ["bob", "bob-smith", "bob smith"])
+def test_holders_who_were_refused(said: str, name: str) -> None:
+    """No field has the name of one whose commands were all refused."""
+    redaction = Redaction()
+    text = said.replace("{}", name)
+    redaction.learn({"events": [{"message": text, "principal": ""}]})
+    shown = redaction.apply(text)
+    assert "bob" not in shown
+    assert "refused" in shown or " has " in shown
+    assert "10.0.0" not in shown
