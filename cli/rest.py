@@ -201,10 +201,12 @@ class Client:
 
     def _refusal(self, answer: Answer, request: str) -> Failure:
         code = code_of_status(answer.status)
-        if answer.status == 401 and _message(answer) and not self._target.token and not self._target.cert:
+        said = _message(answer)
+        if answer.status == 401 and said.startswith("A token is needed") and not self._target.token:
             how = "give --token-file, set CASSANDRA_MESOS_TOKEN_FILE, or choose a context with one"
+            how += "; or give --cert" if "client certificate" in said else ""
             return Failure(f"The API at {self.base} wants a token: {how}.", code, answer.content)
-        if code is ExitCode.NOT_FOUND and not _message(answer):  # the API says what it does not have
+        if code is ExitCode.NOT_FOUND and not said:  # the API says what it does not have
             cause = f"{request} failed with {answer.status}, as of another server: check the URL"
             return Failure(f"The API at {self.base} cannot be reached: {cause}.", ExitCode.NOT_REACHABLE)
         return Failure(_sentence(answer, request), code, answer.content)

@@ -94,14 +94,26 @@ def test_another_server_has_none_of_the_paths(
         assert (ran.code, "as of another server: check the URL." in ran.err) == (ExitCode.NOT_REACHABLE, True), line
 
 
-def test_a_token_that_was_not_given(
-    router: tuple[Served, list[Response]], cli: CommandLine, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("A token is needed: send the header Authorization: token=<token>.", "or choose a context with one.\n"),
+        (
+            "A token is needed: send the header Authorization: token=<token>, or present a client certificate.",
+            "or choose a context with one; or give --cert.\n",
+        ),
+        ("A client certificate is needed, of an authority in API_CLIENT_CA_FILE.", "API_CLIENT_CA_FILE.\n"),
+        ("The client certificate of alice has expired.", "The client certificate of alice has expired.\n"),
+    ],
+)
+def test_what_was_not_given(
+    said: str, expected: str, router: tuple[Served, list[Response]], cli: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The API's sentence is for those who write requests by hand."""
-    said = "A token is needed: send the header Authorization: token=<token>."
+    """The API's sentence about a header is for those who write requests by hand."""
     router[1][0] = Response(json.dumps({"message": said}), 401, mimetype="application/json")
     ran = cli("status")
-    assert (ran.code, "wants a token: give --token-file, set" in ran.err) == (ExitCode.NO_RIGHT, True)
+    assert (ran.code, ran.err.endswith(expected)) == (ExitCode.NO_RIGHT, True), ran.err
+    assert ("wants a token: give --token-file, set" in ran.err) == said.startswith("A token")
     monkeypatch.setenv("AUTH_TOKEN", "a-token")
     assert cli("status").err == f"{said}\n"
 
