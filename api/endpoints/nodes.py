@@ -20,7 +20,7 @@ from scheduler.core.commands.command import CancelIntent, NodeCommand, PauseNode
 from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.node import NodeRecord
 from scheduler.driver.route import context_maker
-from scheduler.loop.sandbox import UnreadableError, read_tail, sandbox_of_node
+from scheduler.loop.sandbox import Sandbox, SilentAgentError, UnreadableError, read_tail, sandbox_of_node
 from scheduler.loop.snapshot import Unavailable
 from scheduler.settings.texts import plain
 
@@ -86,6 +86,8 @@ def logs(node: str) -> Response:
         )
     try:
         text = read_tail(sandbox, LOGS[name], LOG_BYTES, context_maker(access().settings.mesos_tls()))
+    except SilentAgentError as error:
+        raise _silent(record, sandbox, error) from error
     except UnreadableError as error:
         raise Unavailable(
             f"the file {LOGS[name]} of {record.name} on {sandbox.hostname} cannot be read: {error}"
@@ -233,6 +235,14 @@ def _lines(text: str) -> int:
         rule = f"The query parameter lines must be a number from 1 to {MOST_LINES}, not {plain(text)}."
         raise RequestError(HTTPStatus.BAD_REQUEST, rule)
     return found
+
+
+def _silent(node: NodeRecord, sandbox: Sandbox, error: SilentAgentError) -> Unavailable:
+    who = f"the agent of {node.name}, {sandbox.hostname} at {sandbox.address},"
+    then = f"start the agent again, or replace {node.name} if the machine is lost"
+    return Unavailable(
+        f"{who} does not answer: {error.why}. The log is on that machine, and Cassandra can still run there: {then}"
+    )
 
 
 def _unknown(text: str) -> RequestError:

@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from executor.untrusted import clean_text
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import NodeRecord
+from scheduler.security.tls import openssl_words
 
 MakeContext = Callable[[], ssl.SSLContext]
 """Returns the context for agents with TLS. Raises OSError."""
@@ -35,6 +36,14 @@ class UnreadableError(Exception):
     """A file that cannot be read; the text gives the reason."""
 
 
+class SilentAgentError(UnreadableError):
+    """An agent that does not answer; `why` is the cause alone, and the text names the agent too."""
+
+    def __init__(self, sandbox: Sandbox, why: str) -> None:
+        super().__init__(f"the agent {sandbox.hostname} at {sandbox.address} does not answer: {why}")
+        self.why = why
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """An executor's sandbox; `url` is its agent's, empty if an earlier version of the scheduler launched it."""
@@ -44,6 +53,11 @@ class Sandbox:
     executor_id: str
     hostname: str
     url: str
+
+    @property
+    def address(self) -> str:
+        """The agent's address for a sentence, such as `10.0.0.1:5051`."""
+        return urlsplit(self.url).netloc
 
     def path(self, name: str) -> str:
         """Return the virtual path of a file, which does not depend on the agent's work directory."""
@@ -67,21 +81,36 @@ def read_tail(sandbox: Sandbox, name: str, size: int, tls: MakeContext | None = 
         tls: For agents with TLS.
 
     Raises:
-        UnreadableError: The agent does not answer, refuses, or has no such file.
+        SilentAgentError: The agent does not answer.
+        UnreadableError: It refuses, or has no such file.
     """
+    context = None if tls is None else _context(tls)
     try:
-        context = None if tls is None else _context(tls)
         with _deadline(ALL_SECONDS) as deadline:
             end = int(str(_get(sandbox, name, (-1, 0), context, deadline)["offset"]))
             return clean_text(str(_get(sandbox, name, (max(0, end - size), size), context, deadline)["data"]))
     except RecursionError:
         raise UnreadableError("the agent's answer is nested too deep") from None
-    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
-        raise UnreadableError(str(error)) from error
+    except ssl.SSLError as error:
+        where = f"the agent {sandbox.hostname} at {sandbox.address}"
+        raise UnreadableError(f"TLS with {where} fails: {openssl_words(error)}") from error
+    except OSError as error:
+        raise SilentAgentError(sandbox, _words(error)) from error
+    except (HTTPException, ValueError, KeyError, TypeError) as error:
+        raise UnreadableError("the agent's answer is none about a file") from error
+
+
+def _words(error: OSError) -> str:
+    """Return the cause without its number, such as `connection refused`."""
+    text = error.strerror or str(error)
+    return text[:1].lower() + text[1:]
 
 
 def _context(tls: MakeContext) -> ssl.SSLContext:
-    context = tls()
+    try:
+        context = tls()
+    except OSError as error:
+        raise UnreadableError(f"the files of TLS for Mesos cannot be used: {openssl_words(error)}") from error
     # An agent's certificate often has only one of its names, nothing secret is sent, and the text is only shown.
     context.check_hostname = False
     return context
@@ -120,7 +149,7 @@ def _deadline(seconds: float) -> Iterator[_Deadline]:
         yield deadline
     except (OSError, HTTPException, ValueError) as error:  # ValueError: an answer that was cut off
         if deadline.passed:
-            raise TimeoutError(f"the agent did not answer within {seconds:.0f} s") from error
+            raise TimeoutError(f"no whole answer came within {seconds:.0f} s") from error
         raise
     finally:
         timer.cancel()
@@ -141,7 +170,7 @@ def _get(
         connection.request("GET", f"/files/read?path={quote(sandbox.path(name), safe='')}{query}")
         response = connection.getresponse()
         if response.status != HTTPStatus.OK:
-            raise ValueError(f"the agent answers {response.status} {response.reason}")
+            raise UnreadableError(f"the agent answers {response.status} {response.reason}")
         found: dict[str, object] = json.loads(response.read(_ESCAPED * length + _ENVELOPE))
         return found
     finally:
@@ -151,7 +180,7 @@ def _get(
 def _connection(url: str, context: ssl.SSLContext | None) -> HTTPConnection:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{url!r:.100} is not the address of an agent")
+        raise UnreadableError(f"{url!r:.100} is not the address of an agent")
     # A master can name the scheme http for an agent that only speaks TLS.
     if context is None and parts.scheme == "http":
         return HTTPConnection(parts.hostname, parts.port, timeout=SECONDS)

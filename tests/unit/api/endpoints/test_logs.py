@@ -70,6 +70,17 @@ def test_an_agent_that_refuses(client: FlaskClient, files: FilesOfAnAgent) -> No
     assert (answer.status_code, document(answer)) == (503, {"message": words})
 
 
+def test_an_agent_that_is_gone(client: FlaskClient, files: FilesOfAnAgent) -> None:
+    files.close()
+    answer = client.get("/v1/nodes/0/logs")
+    address = files.url.removeprefix("http://")
+    words = (
+        f"The agent of node-0, host-0.example at {address}, does not answer: connection refused. The log is on that "
+        "machine, and Cassandra can still run there: start the agent again, or replace node-0 if the machine is lost."
+    )
+    assert (answer.status_code, document(answer)) == (503, {"message": words})
+
+
 def test_an_agent_that_is_not_known(client: FlaskClient) -> None:
     assert document(client.get("/v1/nodes/1/logs")) == {"message": "The agent of node-1 is not known."}
     assert client.get("/v1/nodes/7/logs").status_code == 404

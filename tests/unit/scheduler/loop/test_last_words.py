@@ -89,7 +89,8 @@ def test_where_to_look_is_told_if_it_cannot_be_read(files: FilesOfAnAgent) -> No
     where = "look at stderr in the sandbox of executor node-0_executor__a on host-1"
     files.status = 401
     assert read(sandbox(files.url)) == f"its last words could not be read: the agent answers 401 Unauthorized; {where}"
-    assert where in read(sandbox("http://127.0.0.1:1"))
+    silent = "the agent host-1 at 127.0.0.1:1 does not answer: connection refused"
+    assert read(sandbox("http://127.0.0.1:1")) == f"its last words could not be read: {silent}; {where}"
     assert read(sandbox("")) == "its last words are in stderr in the sandbox of executor node-0_executor__a on host-1"
 
 
@@ -99,7 +100,8 @@ def test_where_to_look_is_told_if_it_cannot_be_read(files: FilesOfAnAgent) -> No
         pytest.param((302, b"", {"Location": "http://127.0.0.1:1/"}), "the agent answers 302 Found", id="a redirect"),
         pytest.param((200, b"[" * 100_000, {}), "its last words could not be read: ", id="nested too deep"),
         pytest.param((200, b"[" * 1024 + b"]" * 10, {}), "its last words could not be read: ", id="nested, and cut"),
-        pytest.param((200, b"5", {}), "its last words could not be read: ", id="a number"),
+        pytest.param((200, b"5", {}), "could not be read: the agent's answer is none about a file", id="a number"),
+        pytest.param((200, b"{}", {}), "could not be read: the agent's answer is none about a file", id="no offset"),
     ],
 )
 def test_an_agent_with_another_answer_ends_nothing(answer: tuple[int, bytes, dict[str, str]], words: str) -> None:
@@ -124,7 +126,7 @@ def test_an_agent_that_answers_bit_by_bit_is_not_waited_for(head: bytes, monkeyp
 
     monkeypatch.setattr("scheduler.loop.sandbox.ALL_SECONDS", 0.3)
     with HttpServer(Agent) as server:
-        assert "the agent did not answer within 0 s" in read(sandbox(server.url))
+        assert "does not answer: no whole answer came within 0 s" in read(sandbox(server.url))
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1:1", "gopher", "http://:5051"])
