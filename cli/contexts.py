@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from cli.errors import ExitCode, Failure
+from cli.errors import ExitCode, Failure, words_of
 
 _TOKEN_COMMAND_SECONDS = 60.0
 # As in a file of the server, whose lines are <name>:<role>:<token or hash>, without the role for all rights.
@@ -121,7 +121,7 @@ def read_token(file: Path) -> str:
     try:
         lines = [line.strip() for line in file.read_text().split("\n")]
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"The token file {file} cannot be read: {error}.", ExitCode.USAGE) from error
+        raise Failure(f"The token file {file} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
     line = next((line for line in lines if line and not line.startswith("#")), None)
     if line is None:
         raise Failure(f"The token file {file} is empty.", ExitCode.USAGE)
@@ -152,7 +152,8 @@ def run_token_command(command: str) -> str:
             shlex.split(command), capture_output=True, text=True, check=False, timeout=_TOKEN_COMMAND_SECONDS
         )
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-        raise Failure(f"token_command cannot be run: {error}.", ExitCode.NO_RIGHT) from error
+        program = f" {error.filename}" if isinstance(error, OSError) and error.filename else ""
+        raise Failure(f"token_command{program} cannot be run: {words_of(error)}.", ExitCode.NO_RIGHT) from error
     if ended.returncode != 0 or not ended.stdout.strip():
         words = ended.stderr.strip().splitlines()[-1:] or ["it printed no token"]
         raise Failure(f"token_command failed with {ended.returncode}: {words[0]}.", ExitCode.NO_RIGHT)

@@ -33,6 +33,13 @@ class Failure(Exception):
         self.document = document
 
 
+def words_of(error: Exception) -> str:
+    """Return the cause of an error for a sentence that names the file: no number of an error, no words of Python."""
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+
+
 _CODES = {
     401: ExitCode.NO_RIGHT,
     403: ExitCode.NO_RIGHT,

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from cli.contexts import check_mode
-from cli.errors import ExitCode, Failure
+from cli.errors import ExitCode, Failure, words_of
 from cli.session import Session, names, node_name
 
 _S3 = {
@@ -133,7 +133,7 @@ def _read_text(file: Path) -> str:
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read: {error}.", ExitCode.USAGE) from error
+        raise Failure(f"{file} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
 
 
 def _ask(fields: Mapping[str, tuple[str, str, bool]]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from cli.errors import ExitCode, Failure
+from cli.errors import ExitCode, Failure, words_of
 from cli.options import wait_options
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns, fields_table
@@ -155,14 +155,14 @@ def _content(file: Any) -> str:
     try:
         return str(file.read())
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file.name} cannot be read: {error}.", ExitCode.USAGE) from error
+        raise Failure(f"{file.name} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
 
 
 def _read(file: Path) -> str:
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read: {error}.", ExitCode.USAGE) from error
+        raise Failure(f"{file} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
 
 
 def parse_settings(text: str) -> dict[str, Any]:

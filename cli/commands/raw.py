@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 import click
 
-from cli.errors import ExitCode, Failure
+from cli.errors import ExitCode, Failure, words_of
 from cli.session import Session, command, pass_session
 
 
@@ -41,5 +41,7 @@ def _body(data: str) -> Any:
     try:
         text = sys.stdin.read() if data == "-" else Path(data[1:]).read_text() if data.startswith("@") else data
         return json.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise Failure(f"The body cannot be used: {error}.", ExitCode.USAGE) from error
+    except OSError as error:
+        raise Failure(f"{data[1:]} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
+    except (ValueError, RecursionError) as error:
+        raise Failure(f"The body cannot be used: {words_of(error)}.", ExitCode.USAGE) from error

@@ -21,7 +21,7 @@ from urllib.request import HTTPRedirectHandler, HTTPSHandler, ProxyHandler, Requ
 from executor.mesos_http import Peer
 from scheduler.driver.framework_info import FrameworkSettings
 from scheduler.security.service_account import ServiceAccount, expiry_of, make_login_token
-from scheduler.security.tls import Tls
+from scheduler.security.tls import Tls, openssl_words
 
 logger = logging.getLogger(__name__)
 
@@ -151,7 +151,7 @@ class Account:
         try:
             peer = self._peer()
         except OSError as error:
-            raise self._error(f"cannot be used: the files of TLS cannot be read: {error}") from error
+            raise self._error(f"cannot be used: the files of TLS cannot be read: {openssl_words(error)}") from error
         opener = build_opener(ProxyHandler({}), HTTPSHandler(context=peer.context), _NoRedirects)
         try:
             with opener.open(request, timeout=SECONDS) as answer:
@@ -179,7 +179,7 @@ class Account:
         reason = error.reason if isinstance(error, URLError) else error
         if isinstance(reason, ssl.SSLError):
             return f"cannot be used: {peer.explain(reason)}"
-        return f"cannot be reached: {reason}"
+        return f"cannot be reached: {openssl_words(reason) if isinstance(reason, OSError) else reason}"
 
     def _error(self, words: str, refused: bool = False) -> LoginError:
         account = self._account

@@ -10,7 +10,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 from executor.mesos_http import Peer, Stream, TlsError, open_http, prepare
-from scheduler.security.tls import Tls
+from scheduler.security.tls import Tls, openssl_words
 
 
 def make_context(tls: Tls) -> ssl.SSLContext:
@@ -60,7 +60,7 @@ class Route:
             context = make_context(tls)
         except OSError as error:
             raise TlsError(
-                f"MESOS_CA_FILE, MESOS_CERTIFICATE_FILE or MESOS_KEY_FILE cannot be used: {error}"
+                f"MESOS_CA_FILE, MESOS_CERTIFICATE_FILE or MESOS_KEY_FILE cannot be used: {openssl_words(error)}"
             ) from error
         name = self._names.get(address, [address.rpartition(":")[0]])[0]
         return Peer(context, name, f"the Mesos master {address}", "MESOS_CA_FILE", "MESOS_CERTIFICATE_FILE")

@@ -84,6 +84,30 @@ def test_tls_against_plain_http(cli: CommandLine, served: Served) -> None:
     assert (ran.code, "it does not speak TLS: write http:" in ran.err) == (8, True)
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("api PUT /v1/config -d @nothing", "nothing cannot be read: No such file or directory."),
+        ("config set A=@nothing", "nothing cannot be read: No such file or directory."),
+        ("--token-file binary seeds", "The token file binary cannot be read: it is no text in UTF-8."),
+    ],
+)
+def test_a_file_that_cannot_be_read(
+    line: str, words: str, cli: CommandLine, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff")
+    (tmp_path / "binary").chmod(0o600)
+    monkeypatch.chdir(tmp_path)
+    ran = cli(*line.split())
+    assert (ran.code, ran.err) == (2, f"{words}\n")
+
+
+def test_a_command_for_a_token_that_is_not_there(cli: CommandLine, served: Served) -> None:
+    cli("context", "add", "home", served.url, "--token-command", "/nothing/vault read token")
+    ran = cli("-c", "home", "seeds")
+    assert (ran.code, ran.err) == (7, "token_command /nothing/vault cannot be run: No such file or directory.\n")
+
+
 def test_a_ca_that_is_no_certificate(cli: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("nothing")
     assert cli("--url", "https://127.0.0.1:1", "--ca", str(tmp_path / "ca.pem"), "seeds").code == 2

@@ -131,7 +131,7 @@ def test_json_that_is_too_deep(router: tuple[Served, list[Response]], cli: Comma
         (b"A: &a [*a]\n", "A has a value that JSON does not know"),
         (b"A: 2026-13-45\n", "The settings are not YAML: month must be"),
         (b"[" * 2000, "The settings are not YAML"),
-        (b"A: \xff\n", "cannot be read: 'utf-8' codec can't decode"),
+        (b"A: \xff\n", "cannot be read: it is no text in UTF-8."),
     ],
 )
 def test_files_of_settings(cli: CommandLine, served: Served, tmp_path: Path, content: bytes, says: str) -> None:
