@@ -39,6 +39,18 @@ def read_nodes(client: Client) -> list[dict[str, Any]]:
     return nodes_of(client, client.get_all([NODES])[0])
 
 
+def is_node(client: Client, name: str) -> bool:
+    """Return whether a node of this name was launched, or is to be: the plan deploy has a step for it.
+
+    Raises:
+        Failure: The API refused the request or is not reachable.
+    """
+    if name in client.get("/v1/nodes/list"):
+        return True
+    plan = client.get("/v1/plans/deploy")
+    return any(step["name"] == name for phase in plan["phases"] for step in phase["steps"])
+
+
 def free_bytes(metrics: str) -> dict[str, float]:
     """Return the free bytes of each node's disk, from the text of /metrics."""
     found: dict[str, float] = {}

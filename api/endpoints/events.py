@@ -23,6 +23,7 @@ from api.openapi.operation import Answer, parameter
 from api.openapi.routes import Routes
 from executor.number_text import whole_within
 from scheduler.core.events.log import KEPT, entries_after, newest_sequence, sequence_before
+from scheduler.core.nodes.names import parse_node_name
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry
 from scheduler.loop.snapshot import Gateway, Snapshot, Unavailable
@@ -54,7 +55,7 @@ def kept() -> Response:
     """Return the events after `?since=` (a sequence or a time), oldest first; of one `?node=`; at most `?limit=`."""
     arguments = query("since", "node", "limit")
     limit = _limit(arguments)
-    node = arguments.get("node")
+    node = _node(arguments)
     found = snapshot()
     after = _since(found, arguments.get("since"))
     entries = entries_after(found.state, after, KEPT)
@@ -167,6 +168,15 @@ def _since(found: Snapshot, text: str | None) -> int:
             f"{plain(text)}.",
         )
     return sequence_before(found.state, at)
+
+
+def _node(arguments: Mapping[str, str]) -> str | None:
+    """Return the full name of a node, which need not exist any more."""
+    text = arguments.get("node")
+    if text is not None and parse_node_name(text) is None:
+        rule = f"The query parameter node must be a node's name, such as node-0, not {plain(text)}."
+        raise RequestError(HTTPStatus.BAD_REQUEST, rule)
+    return None if text is None else parse_node_name(text)
 
 
 def _limit(arguments: Mapping[str, str]) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from cli.errors import ExitCode, Failure
+from cli.nodes import is_node
 from cli.options import WholeNumber
 from cli.session import Session, command, names, node_name, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
@@ -22,7 +23,13 @@ _COLUMNS = columns(
     Column("Sequence", wide=True), Column("At", Kind.TIME), "Kind", "Node", "By", Column("Subject", wide=True),
     "Message", "Cause",
 )  # fmt: skip
+KINDS = (
+    "SCHEDULER", "MASTER", "CONFIGURATION", "COMMAND", "ACCESS", "CERTIFICATE", "RESERVED", "RELEASED", "GARBAGE",
+    "CLOCK", "UNINSTALL", "LAUNCHED", "KILLED", "STRAY", "ENDED", "UNREACHABLE", "MEMBER", "DOWN", "UP", "GAVE_UP",
+    "LEFT", "INTENT", "OPERATION", "STEP",
+)  # fmt: skip
 _RETRY_SECONDS = 2.0
+_NAMED = 20  # nodes in a sentence
 
 
 @command("events")
@@ -36,9 +43,11 @@ def events(
     session: Session, follow: bool, since: str | None, node: str | None, kinds: tuple[str, ...], limit: int | None
 ) -> None:
     """List events, the oldest first."""
+    wanted = _kinds(kinds)
     query = {"since": _since(since), "node": node_name(node) if node else ""}
     document = session.client.get("/v1/events", query)
-    wanted = {kind.upper() for kind in names(kinds)}
+    if node and not (document["events"] or follow):
+        _check_node(session, node_name(node))
     found = [item for item in document["events"] if not wanted or item["kind"] in wanted]
     found = found[-limit:] if limit else found
     if not follow:
@@ -47,6 +56,22 @@ def events(
     for item in found:
         _write(session, item)
     return _follow(session, str(document["newest"]), query["node"], wanted)
+
+
+def _kinds(given: tuple[str, ...]) -> set[str]:
+    wanted = {kind.upper() for kind in names(given)}
+    for kind in sorted(wanted.difference(KINDS)):
+        raise Failure(f"There is no kind {kind} of events; there are: {', '.join(KINDS)}.", ExitCode.USAGE)
+    return wanted
+
+
+def _check_node(session: Session, node: str) -> None:
+    """Refuse the name of a node that does not exist and that no kept event is about: one that left has events."""
+    if not is_node(session.client, node) and not session.client.get("/v1/events", {"node": node})["events"]:
+        known = session.client.get("/v1/nodes/list")
+        shown = [*known[:_NAMED], "…"] if len(known) > _NAMED else known or ["none"]
+        words = f"There is no node {node}, and no event of an earlier one; there are: {', '.join(shown)}."
+        raise Failure(words, ExitCode.NOT_FOUND)
 
 
 def _follow(session: Session, last: str, node: str, kinds: set[str]) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from cli.errors import ExitCode, Failure
+from cli.nodes import is_node
 from cli.session import Group, Session, node_name, pass_session
 from cli.tables import Column, Kind, Table, columns
 
@@ -32,6 +34,8 @@ def offers(context: click.Context) -> None:
 def why(session: Session, name: str) -> None:
     """Count the reasons for which agents do not fit a node."""
     found = evaluations_of(session.client.get("/v1/debug/offers"), node_name(name))
+    if not found and not is_node(session.client, node_name(name)):
+        raise Failure(f"There is no node {node_name(name)}.", ExitCode.NOT_FOUND)
     session.output.show(found, Table(_COUNTED, count_reasons(found), name=1))
     if not found:
         session.output.say(f"No offer was evaluated for {node_name(name)} lately.")

@@ -8,6 +8,7 @@ import click
 
 from cli.commands.op import KINDS
 from cli.errors import ExitCode, Failure
+from cli.nodes import is_node
 from cli.reasons import brief, chain
 from cli.rest import segment
 from cli.session import Session, command, node_name, pass_session
@@ -29,8 +30,8 @@ def explain(session: Session, name: str) -> int:
     """Show the chain of reasons behind a node, a plan or a kind of operation, and the commands that free it."""
     plans = session.client.get("/v1/plans")
     wanted = name if name in plans or name in KINDS else node_name(name)
-    if wanted not in (*plans, *KINDS) and wanted not in session.client.get("/v1/nodes/list"):
-        _check_steps(session, wanted)
+    if wanted not in (*plans, *KINDS) and not is_node(session.client, wanted):
+        raise Failure(f"There is no node, plan or operation {wanted}.", ExitCode.NOT_FOUND)
     found = {plan: session.client.get(f"/v1/plans/{segment(plan)}") for plan in plans}
     links = chain(found, session.client.get("/v1/debug/offers"), wanted)
     if not session.output.for_people:
@@ -56,10 +57,3 @@ def _nothing(session: Session, wanted: str) -> str:
         return f"{clean(document['message'])}."
     message = f": {clean(document['message'])}" if document["message"] else ""
     return f"Nothing is pending for {wanted}: it is {document['state']}{message}."
-
-
-def _check_steps(session: Session, wanted: str) -> None:
-    """Refuse a name that is neither that of a plan nor of a step of the plan deploy, which a node gets first."""
-    plan = session.client.get("/v1/plans/deploy")
-    if not any(step["name"] == wanted for phase in plan["phases"] for step in phase["steps"]):
-        raise Failure(f"There is no node, plan or operation {wanted}.", ExitCode.NOT_FOUND)

@@ -20,7 +20,7 @@ from api.http.path_template import path_template
 from api.openapi.document import describe
 from bench.large import deployed
 from cli import nodes
-from cli.commands import status
+from cli.commands import events, status
 from cli.reasons import ADVICE
 from scheduler.core.configuration.target import choose_canary
 from scheduler.core.events.log import add_entries
@@ -267,6 +267,18 @@ def test_contexts(cli: CommandLine, served: Served, tmp_path: Path, monkeypatch:
     assert cli("context", "list").code == 2
 
 
+def test_events_of_a_node_that_has_left(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+    left = Entry(0, NOW, EntryKind.LEFT, "node-7 has left the ring", node="node-7")
+    gateway.state = add_entries(replace(gateway.state, journal={}), [left])
+    assert json.loads(cli("events", "--node", "7", "-o", "json").out)["events"][0]["node"] == "node-7"
+    ran = cli("events", "--node", "7", "--since", "1", "--kind", "left")
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_the_kinds_of_events_are_those_of_the_api() -> None:
+    assert tuple(EntryKind) == events.KINDS
+
+
 def test_events_that_follow(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
     from cli.commands.events import read_events
     from cli.rest import Client, Target
@@ -274,8 +286,8 @@ def test_events_that_follow(cli: CommandLine, served: Served, gateway: CoreGatew
     entries = [Entry(0, NOW, EntryKind.UP, f"node-{index} is up", node=f"node-{index}") for index in range(3)]
     gateway.state = add_entries(gateway.state, entries)
     lines = Client(Target(served.url)).stream("/v1/events/stream", {"since": "1"})
-    events = read_events(lines)
-    assert [next(events)["sequence"], next(events)["sequence"]] == [2, 3]
+    found = read_events(lines)
+    assert [next(found)["sequence"], next(found)["sequence"]] == [2, 3]
     lines.close()  # type: ignore[attr-defined]
 
 
