@@ -29,6 +29,7 @@ from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration, Overrides
 from scheduler.settings import NAMES, InvalidSettings, code
 from scheduler.settings.effective import CHANGEABLE, RETURNING, in_force, misfits, wanted
+from scheduler.settings.parsing import unknown_setting
 from scheduler.settings.texts import plain
 
 blueprint = Routes("changes", __name__)
@@ -190,7 +191,7 @@ def read_changes(problem: Callable[[str], str | None]) -> RequestedSettings:
     canary, check = flag(fields, CANARY, default=False), flag(fields, CHECK, default=True)
     for name in fields:
         if name not in NAMES:
-            raise _bad(f"{plain(name)} is not a setting.")
+            raise _bad(unknown_setting(plain(name)))
         if (words := problem(name)) is not None:
             raise _bad(words)
     return RequestedSettings({name: _text(name, value) for name, value in fields.items()}, canary, check)

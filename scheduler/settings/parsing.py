@@ -39,6 +39,10 @@ from scheduler.settings.zookeeper_files import unusable_zookeeper_files
 _OUR_PREFIXES = ("CASSANDRA_", "CLUSTER_TASK_", "EXECUTOR_", "SECURITY_", "SERVICE_")
 # Other variables are reported only if they look like a misspelt setting.
 _LOOKS_LIKE = 0.85
+# How much a name must be like a setting for a hint.
+_NEAR = 0.6
+_CASSANDRA = "CASSANDRA_"
+_SETTINGS = sorted({row.name for row in TABLE} | {row.name for row in OPTIONS})
 # Variables of Cassandra's own shell scripts, which this service does not use, and of executors on the same machine.
 _FOREIGN = {"CASSANDRA_CONF", "CASSANDRA_HOME", "CASSANDRA_INCLUDE", "CASSANDRA_LOG_DIR", "CASSANDRA_START_CACHE"}
 # Those of the command line begin so: a shell that has them may start a scheduler too.
@@ -89,18 +93,33 @@ def _check_texts(given: dict[str, str], reading: Reading) -> None:
 
 
 def _unknown(given: Mapping[str, str]) -> Iterator[str]:
-    settings = {row.name for row in TABLE} | {row.name for row in OPTIONS}
-    known = settings | set(RETIRED) | set(REMOVED) | _FOREIGN
+    known = {*_SETTINGS, *RETIRED, *REMOVED, *_FOREIGN}
     for name in sorted(name for name in set(given) - known if not name.startswith(_COMMAND_LINE)):
         prefixed = name.startswith(_OUR_PREFIXES)
-        near = difflib.get_close_matches(name, sorted(settings), n=1, cutoff=0.6 if prefixed else _LOOKS_LIKE)
-        if not prefixed and not (near and near[0][:2] == name[:2]):
-            continue
-        key = name.removeprefix("CASSANDRA_").lower()
-        hint = f"; did you mean {near[0]}?" if near else "."
-        if name.startswith("CASSANDRA_") and RENAMED.get(key, key) in KINDS:
-            hint = f"; write {RENAMED.get(key, key)} into CASSANDRA_YAML."
-        yield f"{name} is not a setting{hint}"
+        near = _near(name, _NEAR if prefixed else _LOOKS_LIKE)
+        if prefixed or near[:2] == name[:2]:
+            yield _no_setting(name, near, prefixed=name.startswith(_CASSANDRA))
+
+
+def unknown_setting(name: str) -> str:
+    """Return a sentence that this is no setting, with the one that may be meant, for a name that must be one."""
+    if (retired := {**RETIRED, **REMOVED}.get(name)) is not None:
+        return f"{name} is not a setting: {retired[1]}."
+    whole = f"{_CASSANDRA}{name.upper()}"
+    return _no_setting(name, whole if whole in _SETTINGS else _near(name.upper(), _NEAR), prefixed=True)
+
+
+def _near(name: str, cutoff: float) -> str:
+    """Return the setting that is like a name; empty if none is."""
+    return next(iter(difflib.get_close_matches(name, _SETTINGS, n=1, cutoff=cutoff)), "")
+
+
+def _no_setting(name: str, near: str, prefixed: bool) -> str:
+    """Return the sentence for an unknown name; a `prefixed` one can be a key of cassandra.yaml."""
+    key = name.removeprefix(_CASSANDRA).lower()
+    if prefixed and near != f"{_CASSANDRA}{key.upper()}" and (key := RENAMED.get(key, key)) in KINDS:
+        return f"{name} is not a setting; write {key} into CASSANDRA_YAML."
+    return f"{name} is not a setting; did you mean {near}?" if near else f"{name} is not a setting."
 
 
 def _retired(given: Mapping[str, str], reading: Reading) -> None:

@@ -117,6 +117,17 @@ def test_a_policy_holds_at_once_and_is_no_configuration(client: FlaskClient, gat
     ("body", "says"),
     [
         ({"HEAP": 1}, "HEAP is not a setting."),
+        (
+            {"CONCURRENT_READS": 64},
+            "CONCURRENT_READS is not a setting; did you mean CASSANDRA_CONCURRENT_READS?",
+        ),
+        ({"heap_size_mb": 64}, "heap_size_mb is not a setting; did you mean CASSANDRA_HEAP_SIZE_MB?"),
+        ({"NODS": 4}, "NODS is not a setting; did you mean NODES?"),
+        (
+            {"SASI_INDEXES_ENABLED": True},
+            "SASI_INDEXES_ENABLED is not a setting; write sasi_indexes_enabled into CASSANDRA_YAML.",
+        ),
+        ({"API_TOKEN": "x"}, "API_TOKEN is not a setting: tokens are read from API_TOKEN_FILE"),
         ({"CASSANDRA_YAML_FILE": "/etc/passwd"}, "CASSANDRA_YAML_FILE is read at the scheduler's start only"),
         ({"SECRETS_KEY": "x"}, "SECRETS_KEY is read at the scheduler's start only"),
         ({"SERVICE_ROLE": "x"}, "SERVICE_ROLE is read at the scheduler's start only"),
