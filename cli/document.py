@@ -65,7 +65,7 @@ Secrets are never arguments, because other users of a machine see the arguments 
 
 - stdout has data, stderr has words for people. If stdout is not a terminal, it has no colours.
 - `-o json` and `-o yaml` are the API's documents. `-o tsv` and `-o wide` have all columns, `-o name` has names alone.
-- Tables have relative times and IEC sizes; `tsv` has times in ISO 8601 and sizes in bytes.
+- Tables have relative times and IEC sizes, also of single fields; `tsv` has times in ISO 8601 and sizes in bytes.
 - Commands that interrupt or remove something ask before. Without a terminal they need `--yes`.
 - `--wait` follows the work until its end. Ctrl-C ends the command and leaves the work running.
 - `-w` repeats the output.

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
+from itertools import repeat
 from typing import Any
 
-from cli.units import format_age, format_bytes, format_duration, parse_time
+from cli.units import format_age, format_bytes, format_duration, format_number, parse_time
 
 # Terminals obey control characters, and some texts come from other programs.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -28,6 +29,14 @@ class Kind(Enum):
     SECONDS = "seconds"
     PERCENT = "percent"
     SHARE = "share from 0 to 1"
+    # As the name of the field in the first column says.
+    FIELD = "of a field"
+
+
+# By the end of a field's name. Those that end with _mb or _ms have their unit in the name.
+_FIELDS = {
+    "bytes_per_second": Kind.RATE, "bytes": Kind.BYTES, "_seconds": Kind.SECONDS, "_at": Kind.TIME, "owns": Kind.SHARE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,7 +68,7 @@ def columns(*titles: str | Column) -> tuple[Column, ...]:
 
 def fields_table(pairs: Sequence[tuple[str, Any]]) -> Table:
     """Return a table of two columns: a field and its value."""
-    return Table(columns("Field", "Value"), pairs)
+    return Table(columns("Field", Column("Value", Kind.FIELD)), pairs)
 
 
 def names_of(table: Table) -> list[str]:
@@ -70,8 +79,7 @@ def names_of(table: Table) -> list[str]:
 def render_tsv(table: Table) -> list[str]:
     """Return lines with tabs between raw values, the titles first."""
     lines = ["\t".join(column.title for column in table.columns)]
-    kinds = [column.kind for column in table.columns]
-    return lines + ["\t".join(map(_raw, row, kinds)) for row in table.rows]
+    return lines + ["\t".join(map(_raw, row, _kinds(table, row))) for row in table.rows]
 
 
 def render_text(
@@ -92,7 +100,8 @@ def render_text(
     """
     shown = [index for index, column in enumerate(table.columns) if wide or not column.wide]
     head = [table.columns[index].title for index in shown]
-    body = [[_text(row[index], table.columns[index].kind, now) for index in shown] for row in table.rows]
+    texts = [list(map(_text, row, _kinds(table, row), repeat(now))) for row in table.rows]
+    body = [[line[index] for index in shown] for line in texts]
     sizes = [max(len(cells[place]) for cells in [head, *body]) for place in range(len(shown))]
     limit = None if wide else width
     for place in reversed(range(len(shown))):
@@ -104,6 +113,13 @@ def render_text(
                 cells.pop(place)
     lines = [_line(head, sizes, limit, None)]
     return lines + [_line(cells, sizes, limit, style) for cells in body]
+
+
+def _kinds(table: Table, row: Sequence[Any]) -> list[Kind]:
+    """Return the kind of each cell of a row."""
+    name = str(row[0]) if row else ""
+    of_field = next((kind for end, kind in _FIELDS.items() if name.endswith(end)), Kind.TEXT)
+    return [of_field if column.kind is Kind.FIELD else column.kind for column in table.columns]
 
 
 def clean(value: Any) -> str:
@@ -148,7 +164,7 @@ def _text(value: Any, kind: Kind, now: float) -> str:
                 return f"{value:.0f} %"
             case Kind.SHARE:
                 return f"{value:.1%}"
-    return clean(value)
+    return format_number(value) if isinstance(value, float) else clean(value)
 
 
 def _line(cells: Sequence[str], sizes: Sequence[int], limit: int | None, style: Callable[[str], str] | None) -> str:

@@ -41,13 +41,20 @@ def parse_time(text: str) -> float | None:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration in its two largest units, such as `2d 3h`."""
+    """Return a duration in its two largest units, such as `2d 3h`; one below a second such as `0.35s`."""
+    if 0 < seconds < 1:
+        return f"{seconds:.2g}s"
     left, parts = int(seconds), []
     for unit in ("d", "h", "m", "s"):
         number, left = divmod(left, int(_SECONDS[unit]))
         if number:
             parts.append(f"{number}{unit}")
     return " ".join(parts[:2]) or "0s"
+
+
+def format_number(number: float) -> str:
+    """Return a number with three digits after the point at most; a small one has three that say something."""
+    return f"{number:.3g}" if abs(number) < 1 else f"{number:.3f}".rstrip("0").rstrip(".")
 
 
 def format_age(time: float, now: float) -> str:

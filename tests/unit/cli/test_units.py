@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.tables import Column, Kind, Table, columns, names_of, render_text, render_tsv
+from cli.tables import Column, Kind, Table, columns, fields_table, names_of, render_text, render_tsv
 from cli.units import format_age, format_bytes, format_duration, parse_duration, parse_time
 
 
@@ -24,7 +24,8 @@ def test_bad_durations(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0s"), (59.9, "59s"), (3600, "1h"), (3661, "1h 1m"), (90061, "1d 1h"), (86401, "1d 1s")]
+    ("seconds", "text"),
+    [(0, "0s"), (0.345, "0.34s"), (59.9, "59s"), (3600, "1h"), (3661, "1h 1m"), (90061, "1d 1h"), (86401, "1d 1s")],
 )
 def test_durations_for_people(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
@@ -57,6 +58,8 @@ def test_sizes(number: float, text: str) -> None:
         (2048.0, Kind.RATE, "2.0 KiB/s", "2048"),
         (61.5, Kind.SECONDS, "1m 1s", "61.5"),
         (12.4, Kind.PERCENT, "12 %", "12.4"),
+        (0.18000000001, Kind.TEXT, "0.18", "0.18000000001"),
+        (1234.56789, Kind.TEXT, "1234.568", "1234.56789"),
     ],
 )
 def test_cells(value: Any, kind: Kind, people: str, scripts: str) -> None:
@@ -70,3 +73,17 @@ def test_lines_are_cut_unless_they_are_wide() -> None:
     assert render_text(table, 0.0, width=10)[1] == "a" * 9 + "…"
     assert render_text(table, 0.0, wide=True, width=10)[1] == "a" * 30 + "  b"
     assert names_of(table) == ["a" * 30]
+
+
+def test_fields_are_as_their_names_say() -> None:
+    pairs = [
+        ("load_bytes", 2048), ("figures.gc_seconds", 61.5), ("created_at", 40.0),
+        ("started_at", "1970-01-01T00:00:40Z"), ("figures.owns", 0.33333333), ("figures.read.p99_ms", 0.9512345),
+        ("heap_mb", 2048), ("disk_free_bytes", None),
+    ]  # fmt: skip
+    lines = render_text(fields_table(pairs), 100.0)
+    assert [line.split(maxsplit=1)[1] for line in lines[1:]] == [
+        "2.0 KiB", "1m 1s", "1m ago", "1m ago", "33.3%", "0.951", "2048", "-",
+    ]  # fmt: skip
+    raw = [line.split("\t")[1] for line in render_tsv(fields_table(pairs))[1:]]
+    assert raw[:4] == ["2048", "61.5", "1970-01-01T00:00:40Z", "1970-01-01T00:00:40Z"]
