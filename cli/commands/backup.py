@@ -76,7 +76,7 @@ def list_backups(session: Session, **fields: Any) -> None:
 @location_options
 @pass_session
 def show(session: Session, name: str, **fields: Any) -> None:
-    """Show one backup: its nodes and tables, and the data that is missing."""
+    """Show one backup: its nodes, its keyspaces with their tables, and the data that is missing."""
     query, headers = location_query(request_of(session, fields))
     document = session.client.get(f"/v1/backups/{segment(name)}", query, headers)
     facts = fields_table([(key, document[key]) for key in _FIELDS if document.get(key) is not None])
@@ -134,7 +134,7 @@ def _parts(document: Json) -> list[Table]:
     missing += [(name, str(why)) for name, why in (document.get("absent") or {}).items()]
     tables = [
         Table(columns("Node", Column("Snapshot", Kind.TIME)), nodes),
-        Table(columns("Keyspace"), [(name,) for name in document.get("key_spaces") or {}]),
+        Table(columns("Keyspace", "Tables"), list((document.get("key_spaces") or {}).items())),
         Table(columns("Missing", "Why"), missing),
     ]
     return [table for table in tables if table.rows]
