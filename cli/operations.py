@@ -16,6 +16,7 @@ from cli.tables import Column, Kind, Table, clean, columns, fields_table
 from cli.units import format_bytes, format_duration
 from cli.waiting import operation_path, wait_for_operation, wait_for_stop
 from cli.watching import repeat, watch_option
+from cli.wording import as_options
 
 Json = Mapping[str, Any]
 
@@ -183,10 +184,11 @@ def tune_operation(session: Session, kind: str, throttle: int) -> None:
 
 def _row(name: str, step: Json) -> tuple[Any, ...]:
     progress = step["progress"]
+    message = "" if step["state"] == "COMPLETE" else brief(step["message"])
     return (
         name, step.get("phase"), step["state"], progress.get("percent"), progress.get("rate"),
         progress.get("seconds_left"), step["failures"], step["started"], step["finished"],
-        step["error"] or progress.get("waiting") or ("" if step["state"] == "COMPLETE" else brief(step["message"])),
+        as_options(step["error"]) or progress.get("waiting") or message,
     )  # fmt: skip
 
 
@@ -195,6 +197,6 @@ def _head(document: Json, curve: list[str]) -> list[str]:
     words = [document["kind"], document["id"] or "", document["state"], "" if percent is None else f"{percent:.0f} %"]
     lines = [" ".join(clean(word) for word in words if word)]
     if document["message"]:
-        lines.append(clean(document["message"]))
+        lines.append(clean(as_options(document["message"])))
     lines += curve
     return [*lines, ""] if document["nodes"] or document["cluster"] else lines

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cli.wording import as_options
+
 Json = Mapping[str, Any]
 
 _NODE = re.compile(r"\bnode-\d+\b")
@@ -56,9 +58,12 @@ class Link:
 
 
 def brief(message: str) -> str:
-    """Return a step's message without the words that its row has already: the step, its node and its mode."""
+    """Return a step's message without the words that its row has already, and with options for the API's words.
+
+    The row has the step, its node and its mode.
+    """
     begin = _DOING.match(message)
-    return message if begin is None else message[begin.end() :]
+    return as_options(message if begin is None else message[begin.end() :])
 
 
 def chain(plans: Mapping[str, Json], evaluations: Sequence[Json], wanted: str) -> list[Link]:

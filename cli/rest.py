@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 from cli.errors import ExitCode, Failure, code_of_status
 from cli.tls import explain, make_context
 from cli.units import WHOLE
+from cli.wording import as_options
 
 READ_SECONDS = 30.0
 # A restore's preview takes up to a minute, and a config check starts a JVM.
@@ -74,7 +75,7 @@ class Client:
         Raises:
             Failure: The API refused the request or is not reachable.
         """
-        return self._document(self.ask("GET", path, query, headers=headers), f"GET {path}")
+        return self._document(self._ask("GET", path, query, headers=headers), f"GET {path}")
 
     def get_all(self, paths: Sequence[str]) -> list[Any]:
         """Return the contents of several GETs in their order; a failed one is its Failure. Some run at once."""
@@ -95,7 +96,7 @@ class Client:
         Raises:
             Failure: The API refused the request or is not reachable.
         """
-        return self._document(self.ask(method, path, query, body), f"{method} {path}")
+        return self._document(self._ask(method, path, query, body), f"{method} {path}")
 
     def ask(
         self,
@@ -105,7 +106,7 @@ class Client:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and return its answer.
+        """Send one request and return its answer. A refusal has the API's own words.
 
         Raises:
             Failure: The API refused the request or is not reachable.
@@ -140,6 +141,21 @@ class Client:
             raise self._unreachable(error) from error
         finally:
             connection.close()
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        try:
+            return self.ask(method, path, query, body, headers)
+        except Failure as failure:
+            if failure.document is None:
+                raise
+            raise Failure(as_options(str(failure)), failure.code, failure.document) from failure
 
     def _exchange(
         self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]

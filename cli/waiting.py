@@ -12,6 +12,7 @@ from cli.progress import Progress
 from cli.reasons import brief
 from cli.rest import segment
 from cli.session import Session
+from cli.wording import as_options
 
 POLL_SECONDS = 2.0
 # After this time without an answer the wait ends, unless --timeout is shorter.
@@ -174,9 +175,9 @@ def _end(session: Session, reached: Reached) -> ExitCode:
     assert reached.code is not None
     if reached.code is ExitCode.DONE:
         if reached.message:
-            session.output.say(reached.message)
+            session.output.say(as_options(reached.message))
         return reached.code
-    raise Failure(reached.message or "The work did not complete.", reached.code)
+    raise Failure(as_options(reached.message) or "The work did not complete.", reached.code)
 
 
 def _held(steps: Iterable[Mapping[str, Any]]) -> bool:

@@ -14,6 +14,7 @@ from cli.requests import location_options, login_option, request_of, table_optio
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
 from cli.units import format_bytes, format_duration
+from cli.wording import as_options
 
 _TABLES = columns(
     "From", "To", "What", "Has data", "How", Column("Size", Kind.BYTES), Column("SSTables", wide=True),
@@ -89,7 +90,7 @@ def _preview(session: Session, body: dict[str, Any]) -> int:
     found = session.client.send("PUT", "/v1/restore/plan", body)
     problems = Table(
         _PROBLEMS,
-        [tuple(item.get(key) for key in ("kind", "where", "why", "help", "nodes")) for item in found["problems"]],
+        [_problem(item) for item in found["problems"]],
     )
     tables = Table(
         _TABLES,
@@ -109,6 +110,11 @@ def _preview(session: Session, body: dict[str, Any]) -> int:
     head = [f"Possible: {'yes' if found['possible'] else 'no'}{mode}{_effort(found)}", ""]
     session.output.show(found, *shown, head=head, foot=untried)
     return ExitCode.DONE if found["possible"] else ExitCode.FAILED
+
+
+def _problem(item: dict[str, Any]) -> tuple[Any, ...]:
+    why, help_ = (as_options(item.get(key) or "") for key in ("why", "help"))
+    return item.get("kind"), item.get("where"), why, help_, item.get("nodes")
 
 
 def _effort(found: dict[str, Any]) -> str:

@@ -49,7 +49,7 @@ FLOORS = {
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
     ),
     "cli": (
-        "errors units redaction reasons", "tls", "tables contexts rest options", "nodes output", "session",
+        "errors units redaction wording", "reasons tls", "tables contexts rest options", "nodes output", "session",
         "progress watching requests", "waiting", "operations", "commands", "root", "__main__ document", "zipapp",
     ),
     "localmesos": ("protocol election alone processes", "resources", "master agent", "__main__"),

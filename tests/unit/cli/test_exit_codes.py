@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[3]
         ("status -w nan", 2, "'nan' is not a number of seconds."),
         ("status -w 1e400", 2, "'1e400' is not a number of seconds."),
         ("op watch cleanup --timeout 99999999999d", 2, "is longer than a thousand years"),
-        ("events --since ²", 1, "The query parameter since must be"),
+        ("events --since ²", 1, "--since must be"),
         ("plan status deploy --nonsense", 2, "No such option"),
         ("node restart 0", 2, "--yes"),
         ("backup delete monday -l s3://b", 2, "--yes"),
@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[3]
         ("config set A", 2, "NAME=VALUE"),
         ("plan interrupt deploy Deploy", 2, "whole plans"),
         ("events --kind up,banana", 2, "There is no kind BANANA of events; there are: SCHEDULER, MASTER, "),
-        ("events --node banana", 1, "The query parameter node must be a node's name, such as node-0, not banana."),
+        ("events --node banana", 1, "--node must be a node's name, such as node-0, not banana."),
         (
             "events --node 77",
             5,
