@@ -67,10 +67,10 @@ class Session:
 
         url = self._value("url") or self.context.url
         if not url:
-            raise Failure(
-                "No API is chosen: give --url, set CASSANDRA_MESOS_URL, or run: cassandra-mesos context add NAME URL",
-                ExitCode.USAGE,
-            )
+            known = ", ".join(sorted(contexts.load(self.contexts_file).contexts))
+            how = f"context use NAME (there are: {known})" if known else "context add NAME URL"
+            words = f"give --url, set CASSANDRA_MESOS_URL, or run: cassandra-mesos {how}"
+            raise Failure(f"No API is chosen: {words}", ExitCode.USAGE)
         files = {name: self._value(name) or self._file(name) for name in ("ca", "cert", "key")}
         reason = str(self.given.get("reason") or "")
         if not reason.isprintable():

@@ -77,7 +77,9 @@ def remove(session: Session, name: str) -> None:
     found.find(name)
     left = {key: item for key, item in found.contexts.items() if key != name}
     _save(session, contexts.Contexts("" if found.current == name else found.current, left))
-    session.output.say(f"The context {name} is removed.")
+    chosen = found.current == name and left
+    then = " None is chosen now; run: cassandra-mesos context use NAME" if chosen else ""
+    session.output.say(f"The context {name} is removed.{then}")
 
 
 @context.command("show")

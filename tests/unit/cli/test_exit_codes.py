@@ -77,6 +77,17 @@ def test_no_api_is_chosen(cli: CommandLine) -> None:
     assert "context add" in ran.err
 
 
+def test_no_context_is_chosen_any_more(cli: CommandLine) -> None:
+    for name in ("work", "home", "test"):
+        cli("context", "add", name, "http://127.0.0.1:1")
+    assert cli("context", "remove", "test").err == "The context test is removed.\n"
+    ran = cli("context", "remove", "work")
+    words = "The context work is removed. None is chosen now; run: cassandra-mesos context use NAME\n"
+    assert (ran.code, ran.err) == (0, words)
+    ran = cli("seeds")
+    assert (ran.code, "cassandra-mesos context use NAME (there are: home)" in ran.err) == (ExitCode.USAGE, True)
+
+
 @pytest.mark.parametrize("url", ["ftp://host", "http://", "http://user:secret@host"])
 def test_a_bad_url(url: str, cli: CommandLine) -> None:
     assert cli("--url", url, "seeds").code == ExitCode.USAGE
