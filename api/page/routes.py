@@ -190,9 +190,9 @@ def plans() -> Response:
         raise RequestError(HTTPStatus.NOT_FOUND, f"There is no plan {name[:40]}.")
 
     def build(found: Snapshot) -> dict[str, object]:
-        marks = work.plan_marks(found.plans)
+        marks = work.plan_marks(found)
         shown = name or marks[0][0]
-        return {"marks": marks, "plan": work.plan_view(shown, found.plans[shown], found.since)}
+        return {"marks": marks, "plan": work.plan_view(found, shown)}
 
     return show("plans", "Plans", build, {"plan": name})
 

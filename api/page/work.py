@@ -11,7 +11,8 @@ from api.page.charts import Chart, charts
 from api.page.commands import Button, button
 from api.page.inputs import BY_KIND
 from api.page.nodes import Mark, mark_of_status
-from scheduler.core.plans.plan import Phase, Plan, Status, Step
+from scheduler.core.plans.plan import Phase, Status, Step
+from scheduler.core.state.operation import OperationState, is_live
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.reason import Code
 from scheduler.loop.snapshot import Snapshot
@@ -22,6 +23,7 @@ DONE_STEPS = 12
 PAST = 20
 _LIVE = ("RUNNING", "WAITING", "ERROR", "STOPPING")
 _ENDED = (Status.COMPLETE,)
+_STOPPED = (OperationState.STOPPED, OperationState.STOPPING)
 
 
 @dataclass(frozen=True)
@@ -57,34 +59,55 @@ class PlanView:
     buttons: tuple[Button, ...]
 
 
-def plan_view(name: str, plan: Plan, since: Mapping[str, float]) -> PlanView:
-    """Return a plan with its steps; `since` has by step's id when it last changed."""
+def plan_view(found: Snapshot, name: str) -> PlanView:
+    """Return a plan with its steps. One of an operation that does not run has no commands but its continuation."""
+    plan, operation = found.plans[name], found.state.operations.get(name)
     words: tuple[str, ...] = () if plan.status is Status.COMPLETE else ("plan-interrupt", "plan-continue")
     if any(step.reason == Code.INTERRUPTED for phase in plan.phases for step in phase.steps):
         words = ("plan-continue",)
+    if operation is not None and not is_live(operation):
+        resumes = operation.state is OperationState.STOPPED and KINDS[name].resumable
+        words = ("plan-continue",) if resumes else ()
     buttons = tuple(button(word, plan=name) for word in words)
     # Such as Sync Datacenter, which has no steps with one data center.
     phases = [phase for phase in plan.phases if phase.steps] or plan.phases
-    rows = tuple(_phase(name, phase, since) for phase in phases)
-    return PlanView(name, mark_of_status(plan.status.value), plan.errors, rows, buttons)
+    runs = operation is None or operation.state is OperationState.RUNNING
+    rows = tuple(_phase(name, phase, found.since, runs) for phase in phases)
+    return PlanView(name, _plan_mark(found, name), plan.errors, rows, buttons)
 
 
-def plan_marks(plans: Mapping[str, Plan]) -> list[tuple[str, Mark]]:
+def plan_marks(found: Snapshot) -> list[tuple[str, Mark]]:
     """Return all plans' names and marks: those that are not complete first."""
-    marks = [(name, mark_of_status(plan.status.value)) for name, plan in plans.items()]
+    marks = [(name, _plan_mark(found, name)) for name in found.plans]
     return sorted(marks, key=lambda item: item[1].tone == "ok")
 
 
-def _phase(plan: str, phase: Phase, since: Mapping[str, float]) -> PhaseRows:
+def _plan_mark(found: Snapshot, name: str) -> Mark:
+    operation = found.state.operations.get(name)
+    stopped = operation is not None and operation.state in _STOPPED
+    return mark_of_status(operation.state.value if operation and stopped else found.plans[name].status.value)
+
+
+def _phase(plan: str, phase: Phase, since: Mapping[str, float], runs: bool) -> PhaseRows:
     done = [step for step in phase.steps if step.status in _ENDED]
     open_steps = [step for step in phase.steps if step.status not in _ENDED]
     shown = [*(done if len(done) <= DONE_STEPS else []), *open_steps[:STEPS]]
     rows = [
-        StepRow(step, mark_of_status(step.status.value), since.get(step.id), _step_buttons(plan, phase.name, step))
+        StepRow(
+            step, _mark(runs, step.status, step), since.get(step.id),
+            _step_buttons(plan, phase.name, step) if runs else (),
+        )
         for step in shown
-    ]
+    ]  # fmt: skip
     total = len(phase.steps)
-    return PhaseRows(phase, mark_of_status(phase.status.value), tuple(rows), len(done), total, total - len(shown))
+    mark = _mark(runs, phase.status, *open_steps)
+    return PhaseRows(phase, mark, tuple(rows), len(done), total, total - len(shown))
+
+
+def _mark(runs: bool, status: Status, *steps: Step) -> Mark:
+    """Return the mark of one step, or of a phase with these open ones: stopped if an operator's stop holds all."""
+    stopped = not runs and bool(steps) and all(step.reason == Code.STOPPED for step in steps)
+    return mark_of_status(OperationState.STOPPED.value if stopped else status.value)
 
 
 def _step_buttons(plan: str, phase: str, step: Step) -> tuple[Button, ...]:

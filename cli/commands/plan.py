@@ -28,6 +28,8 @@ _ALIASES = {
     "force-restart": "restart",
     "force": "force-complete",
 }
+_STOPPED = "STOPPED"
+_OF_NODES = ("deploy", "recovery")
 _STEPS = columns(
     Column("Plan", spare=True),
     Column("Phase", spare=True),
@@ -124,20 +126,27 @@ def tree(name: str, document: Json, now: float) -> list[str]:
         document: The API's document of the plan.
         now: The present time in seconds since 1970, for the age of each step's status.
     """
-    lines = [f"{name} {document['status']}"]
     phases = document["phases"]
+    lines = [f"{name} {_status(name, document['status'], [step for phase in phases for step in phase['steps']])}"]
     for number, phase in enumerate(phases):
         last = number == len(phases) - 1
-        lines.append(f"{'└─' if last else '├─'} {clean(phase['name'])} {phase['status']}")
+        lines.append(
+            f"{'└─' if last else '├─'} {clean(phase['name'])} {_status(name, phase['status'], phase['steps'])}"
+        )
         steps = phase["steps"]
         for place, step in enumerate(steps):
             branch = "└─" if place == len(steps) - 1 else "├─"
             why = "" if step["reason"] == "DONE" else f"  [{step['reason']}] {brief(clean(step['message']))}"
-            lines.append(
-                f"{'  ' if last else '│ '} {branch} {clean(step['name'])} {step['status']}{_age(step, now)}{why}"
-            )
+            words = f"{clean(step['name'])} {_status(name, step['status'], [step])}{_age(step, now)}{why}"
+            lines.append(f"{'  ' if last else '│ '} {branch} {words}")
     errors = [f"- {clean(error)}" for error in document["errors"]]
     return [*lines, *(["", "Errors:", *errors] if errors else [])]
+
+
+def _status(plan: str, status: str, steps: Sequence[Json]) -> str:
+    """Return a status for people: nothing waits for what an operator has stopped, except a node that is to leave."""
+    left = [step["reason"] for step in steps if step["status"] != "COMPLETE"]
+    return _STOPPED if plan not in _OF_NODES and left and set(left) == {_STOPPED} else status
 
 
 def _age(step: Json, now: float) -> str:

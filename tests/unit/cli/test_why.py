@@ -133,3 +133,15 @@ def test_the_status_names_a_restore_that_differs(
 ) -> None:
     run(gateway, "restore", state=state, message="shop.users has fewer rows", nodes=())
     assert ("Operation restore: DIFFERENT" in cli("status").out) is shown
+
+
+def test_the_plan_of_a_stopped_operation_says_so(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
+    uploading(gateway)
+    stopped = replace(gateway.state.operations["backup"], state=OperationState.STOPPED)
+    gateway.state = replace(gateway.state, operations={"backup": stopped}, steps={}, jobs={})
+    lines = cli("plan", "status", "backup").out.splitlines()
+    assert lines[0] == "backup STOPPED"
+    assert "├─ Upload STOPPED" in lines
+    assert "│  ├─ node-1 STOPPED  [STOPPED] the operation backup was stopped" in lines
+    rows = cli("plan", "status", "backup", "-o", "tsv").out.splitlines()
+    assert any(row.startswith("backup\tUpload\tnode-1\tWAITING\tSTOPPED\t") for row in rows)

@@ -159,6 +159,31 @@ def test_a_stopped_operation_needs_no_person(gateway: CoreGateway) -> None:
     assert "Nothing waits for a person." in words(trusted(gateway).get(""))
 
 
+def test_a_stopped_operation_offers_no_command_that_is_refused(gateway: CoreGateway) -> None:
+    maintenance.uploading(gateway)
+    failed = {key: replace(step, state=StepState.FAILED) for key, step in gateway.state.steps.items()}
+    for state, steps in ((OperationState.STOPPED, gateway.state.steps), (OperationState.STOPPING, failed)):
+        operation = replace(gateway.state.operations["backup"], state=state)
+        gateway.state = replace(gateway.state, operations={"backup": operation}, steps=steps)
+        page = words(trusted(gateway).get("plans?plan=backup"))
+        assert [word for word in ("Retry", "Mark complete") if word in page] == [], state
+        assert f"Plan backup {state.value.lower()}" in page
+    for path in ("restart", "forceComplete"):
+        answer = trusted(gateway).client.post(f"/v1/plans/backup/{path}?phase=Upload&step=node-2")
+        assert answer.status_code == 409
+
+
+def test_a_plan_of_a_stopped_operation_says_so(gateway: CoreGateway) -> None:
+    maintenance.uploading(gateway)
+    waiting = {key: step for key, step in gateway.state.steps.items() if step.state is StepState.PENDING}
+    stopped = replace(gateway.state.operations["backup"], state=OperationState.STOPPED)
+    gateway.state = replace(gateway.state, operations={"backup": stopped}, steps=waiting)
+    page = words(trusted(gateway).get("plans?plan=backup"))
+    assert "node-2 stopped STOPPED" in page
+    assert "Interrupt" not in page
+    assert "Continue" not in page  # a backup cannot
+
+
 def test_operations_show_curves_and_the_time_left(gateway: CoreGateway) -> None:
     maintenance.uploading(gateway)
     samples = tuple(Sample(NOW + 10 * number, 10.0 * number, 1e6 * number) for number in range(4))
