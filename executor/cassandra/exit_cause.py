@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
+from datetime import datetime
 from itertools import pairwise, takewhile
 from pathlib import Path
 
@@ -13,8 +15,14 @@ MAXIMUM = 2048  # characters of a cause
 LITTLE_ROOM = 64 * 1024 * 1024
 
 _TAIL = 64 * 1024
+_JUST_BEFORE = 60.0  # seconds
+# Signals of a process' own faults, and those at which the JVM ends in an orderly way.
+_FAULTS = {signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP}
+_OBEYED = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 _LEAST = 100  # characters of an error that say something
 _ENTRY = re.compile(r"^(TRACE|DEBUG|INFO|WARN|ERROR)\s+\[", re.MULTILINE)
+# The date is local time of the process, whose zone is not known here.
+_DATE = re.compile(r"^[A-Z]+\s+\[.*?\] (\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)")
 _FRAME = re.compile(r"^\s+at |^\s+\.\.\. \d+ (more|common frames)")
 
 
@@ -31,19 +39,42 @@ def describe_exit(code: int) -> str:
         return f"signal {-code}"
 
 
-def cause(log: Path, output: Path, crash: Path) -> str:
+def cause(log: Path, output: Path, crash: Path, code: int | None = None) -> str:
     """Return the last errors of Cassandra's log and of the JVM's crash report, else the end of its output.
+
+    A signal from outside needs no error, so old ones are not its cause: after one only those of the last minute count.
 
     Args:
         log: Cassandra's log.
         output: The file with its standard output.
         crash: The JVM's crash report.
+        code: The wait status, as of `describe_exit`, of a process that ended now; None if this executor ended it.
 
     Returns:
         At most MAXIMUM characters; can be empty.
     """
+    name = "" if code is None else _signal_from_outside(code)
+    if name:
+        words = [shorten(_errors_just_before(log, time.time())), _crash(crash)]
+        return shorten("\n".join(filter(None, words)) or _no_error(name))
     words = [logged_errors(log), _crash(crash)]
     return shorten("\n".join(filter(None, words)) or _without_frames(_tail(output)))
+
+
+def _signal_from_outside(code: int) -> str:
+    """Return the signal that another process, or the kernel, sent; empty if the process ended by itself.
+
+    The JVM ends with 128 and the number of a signal that it obeys.
+    """
+    number = -code if code < 0 else code - 128
+    if number in _FAULTS or (code >= 0 and number not in _OBEYED):
+        return ""
+    return describe_exit(-number).removeprefix("signal ")
+
+
+def _no_error(name: str) -> str:
+    words = f"no error was logged in its last minute; its executor did not send {name}"
+    return f"{words}: the kernel sends it if memory runs out" if name == "SIGKILL" else words
 
 
 def logged_errors(log: Path) -> str:
@@ -100,11 +131,44 @@ class FirstErrors:
         return self._words
 
 
+def _errors_just_before(log: Path, end: float) -> str:
+    """Return the last errors of a log that are at most a minute older than `end`, or whose age is not known.
+
+    The file's time of change is that of its last entry: so no zone of time is needed.
+    """
+    try:
+        since = end - log.stat().st_mtime
+    except OSError:
+        return ""
+    entries = _entries(_tail(log))
+    last = next(filter(None, map(_date, reversed(entries))), None)
+    found = []
+    for entry in entries:
+        at = _date(entry)
+        age = 0.0 if at is None or last is None else since + (last - at).total_seconds()
+        if entry.startswith("ERROR") and age <= _JUST_BEFORE:
+            found.append(_without_frames(entry))
+    return "\n".join(dict.fromkeys(found[-3:]))
+
+
+def _date(entry: str) -> datetime | None:
+    """Return the date of an entry, None if it is cut or has none."""
+    match = _DATE.match(entry)
+    try:
+        return None if match is None else datetime.fromisoformat(match[1])
+    except ValueError:
+        return None
+
+
+def _entries(text: str) -> list[str]:
+    """Return the entries of a log; what comes before the first is the rest of one that was cut."""
+    starts = [*(match.start() for match in _ENTRY.finditer(text)), len(text)]
+    return [text[start:end] for start, end in pairwise(starts)]
+
+
 def _errors(text: str) -> list[str]:
     """Return all ERROR entries of a log with their exceptions, without stack frames."""
-    starts = [*(match.start() for match in _ENTRY.finditer(text)), len(text)]
-    entries = [text[start:end] for start, end in pairwise(starts)]
-    return [_without_frames(entry) for entry in entries if entry.startswith("ERROR")]
+    return [_without_frames(entry) for entry in _entries(text) if entry.startswith("ERROR")]
 
 
 def _crash(report: Path) -> str:

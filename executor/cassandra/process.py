@@ -169,9 +169,12 @@ class Cassandra:
         """Send SIGKILL: acknowledged writes are in the commit log."""
         self._process.send_signal(signal.SIGKILL)
 
-    def cause(self) -> str:
-        """Return the last errors that it logged or printed, and whether its disk is full; can be empty."""
-        words = exit_cause.cause(self._log, self._output, self._directory / f"hs_err_pid{self.pid}.log")
+    def cause(self, code: int | None = None) -> str:
+        """Return the last errors that it logged or printed, and whether its disk is full; can be empty.
+
+        `code` is the exit code of a process that this executor did not end.
+        """
+        words = exit_cause.cause(self._log, self._output, self._directory / f"hs_err_pid{self.pid}.log", code)
         return "\n".join(filter(None, (words, exit_cause.shortage(self._volume))))
 
 

@@ -379,7 +379,7 @@ class Node:
             self._finish("TASK_KILLED", f"{self._stop.reason}: {self._stop.drained}, ended with {how}")
             return
         words = f"Cassandra ended with {how}" if self._stop is None else f"Cassandra was stopped: {self._stop.reason}"
-        cause = exit_cause.shorten(cassandra.cause())
+        cause = exit_cause.shorten(cassandra.cause(code if self._stop is None else None))
         self._finish("TASK_FAILED", words + (f":\n{cause}" if cause else ""))
 
     def _finish(self, state: str, message: str) -> None:

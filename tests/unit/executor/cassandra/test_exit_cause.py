@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,62 @@ def test_a_crash_of_the_jvm_speaks_for_itself_and_not_its_warnings(tmp_path: Pat
     found = cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash")
     assert found.startswith("ERROR [main]")
     assert "SIGBUS" in found
+
+
+class TestSignalsFromOutside:
+    """Only what happened just before can be their cause."""
+
+    @staticmethod
+    def said(tmp_path: Path, entries: str, code: int, quiet: float = 0.0) -> str:
+        log = tmp_path / "log"
+        log.write_text(entries)
+        os.utime(log, (time.time() - quiet, time.time() - quiet))
+        (tmp_path / "out").write_text("WARN  [main] 2026-11-29 20:00:00,000 A.java:1 - swap is on\n")
+        return cause(log, tmp_path / "out", tmp_path / "crash", code)
+
+    # The first entry is cut; the zone of the process is not that of this test.
+    OLD = (
+        "17:00,455 Gossiper.java:9 - node-0 is down\n"
+        "ERROR [GossipStage:1] 2026-11-29 23:34:19,455 Gossiper.java:9 - node-0 is down\n\tat a.B(C.java:1)\n"
+        "INFO  [main] 2026-11-29 23:37:10,000 A.java:1 - fine\n"
+    )
+    MEMORY = (
+        "ERROR [Read [1]-2] 2026-11-29 23:37:18,000 J.java:3 - OutOfMemoryError\njava.lang.OutOfMemoryError: heap\n"
+    )
+
+    @pytest.mark.parametrize(
+        ("code", "words"),
+        [
+            (-9, "its executor did not send SIGKILL: the kernel sends it if memory runs out"),
+            (-15, "its executor did not send SIGTERM"),
+            (143, "its executor did not send SIGTERM"),
+        ],
+    )
+    def test_old_errors_are_left_out(self, tmp_path: Path, code: int, words: str) -> None:
+        assert self.said(tmp_path, self.OLD, code) == f"no error was logged in its last minute; {words}"
+
+    def test_an_error_right_before_stays_alone(self, tmp_path: Path) -> None:
+        found = self.said(tmp_path, self.OLD + self.MEMORY, -9)
+        assert found == self.MEMORY.rstrip("\n")
+        assert self.said(tmp_path, self.OLD + self.MEMORY + "ERROR [mai", -9).startswith(found)
+
+    def test_an_error_that_nothing_followed_gets_old(self, tmp_path: Path) -> None:
+        assert "OutOfMemoryError" in self.said(tmp_path, self.MEMORY, -9, quiet=50)
+        assert "no error was logged" in self.said(tmp_path, self.MEMORY, -9, quiet=70)
+
+    @pytest.mark.parametrize("code", [None, 1, 3, 100, -6, -11])
+    def test_other_ends_have_their_last_errors(self, tmp_path: Path, code: int | None) -> None:
+        (tmp_path / "log").write_text(self.OLD)
+        found = cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash", code)
+        assert found.endswith("Gossiper.java:9 - node-0 is down")
+
+    def test_a_crash_report_stays(self, tmp_path: Path) -> None:
+        (tmp_path / "crash").write_text(CRASH)
+        assert "SIGBUS" in self.said(tmp_path, self.OLD, -9)
+
+    def test_no_log(self, tmp_path: Path) -> None:
+        found = cause(tmp_path / "log", tmp_path / "out", tmp_path / "crash", -9)
+        assert found.startswith("no error was logged in its last minute")
 
 
 def test_a_full_disk_is_told_without_numbers_that_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
