@@ -55,6 +55,9 @@ def check_by_cassandra(
     old = state.target.spec
     if found.refusals or not found.restarts or not trial.is_needed(old, spec):
         return Trial(Result.NOT_NEEDED)
+    if trial.is_running(state, spec):
+        # Such as those before a roll-out that is taken back: it must not go on to the next node meanwhile.
+        return Trial(Result.NOT_NEEDED)
     if not wanted:
         return Trial(Result.NOT_MADE, "the request has check false")
     if (why := trial.hindrance(old, spec)) is not None:

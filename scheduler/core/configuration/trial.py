@@ -42,6 +42,13 @@ def hindrance(old: ClusterSpec, new: ClusterSpec) -> str | None:
     return None
 
 
+def is_running(state: ClusterState, spec: ClusterSpec) -> bool:
+    """Return whether a node is up with everything that a check would load: Cassandra has started with it."""
+    names = {node.task.configuration for node in state.nodes.values() if node.task is not None and is_up(node)}
+    running = [state.configurations[name].spec for name in names if name in state.configurations]
+    return any(not is_needed(item, spec) and hindrance(item, spec) is None for item in running)
+
+
 def trial_launch(spec: ClusterSpec) -> NodeLaunch:
     """Return a launch with every setting that Cassandra reads at a start."""
     cassandra = spec.cassandra

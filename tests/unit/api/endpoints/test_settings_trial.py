@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -112,3 +113,22 @@ def test_nobody_is_asked_for_a_cluster_without_members(client: FlaskClient, gate
 def test_the_flag_is_true_or_false(client: FlaskClient) -> None:
     answer = client.put("/v1/config", json={**PHI, "check": "no"})
     assert (answer.status_code, document(answer)) == (400, {"message": "check must be true or false."})
+
+
+@pytest.mark.parametrize(("launched", "result"), [((), "accepted"), (("node-2",), "not needed")], ids=str)
+def test_settings_with_which_a_node_runs_are_taken_back_at_once(
+    client: FlaskClient, gateway: CoreGateway, launched: Collection[str], result: str
+) -> None:
+    """A check takes seconds, in which the roll-out would go on to the next node."""
+    assert client.put("/v1/config", json=PHI).status_code == 200
+    before = gateway.state.target.id
+    nodes = {
+        name: replace(node, task=replace(node.known_task, configuration=before)) if name in launched else node
+        for name, node in gateway.state.nodes.items()
+    }
+    gateway.state = replace(gateway.state, nodes=nodes)
+    assert client.put("/v1/config", json={"CASSANDRA_HEAP_SIZE_MB": 1024}).status_code == 200
+    gateway.asked.clear()
+    found = document(client.post("/v1/config/rollback"))
+    assert (found["configuration"], found["cassandra_check"]["result"]) == (before, result)
+    assert len(gateway.asked) == (result == "accepted")
