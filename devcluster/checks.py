@@ -19,9 +19,10 @@ ROOT = Path(__file__).parents[1]
 SPREAD = ("tests/unit", "tests/simulation")
 # Some of them wait for threads and servers of their own: with one process more than processors none is idle.
 UNIT_WORKERS = str((os.cpu_count() or 1) + 1)
-# These wait for servers and clusters as well, so that several lines of them run side by side.
+# These wait for servers and clusters as well, so that several lines of them run side by side: three keep two processors
+# busy, and with one more each took half as long again.
 SERVERS = ("tests/contract", "tests/feature", "tests/clusters", "tests/cluster")
-AT_ONCE = 4
+AT_ONCE = 3
 TESTS = (*SPREAD, *SERVERS)
 # Not among them: it takes half an hour.
 CHAOS = "tests/chaos"
@@ -48,11 +49,11 @@ class Line:
 
 # The longest come first. A file belongs to one line, or to one for its tests with Cassandra and one for its others.
 LINES = (
-    Line("jobs of single nodes", ("tests/feature/test_[!r]*.py",), "cassandra"),
     Line("one cluster", ("tests/cluster/test_[!6]_*.py",)),
+    Line("jobs of single nodes", ("tests/feature/test_[!r]*.py",), "cassandra"),
     Line("contract and feature tests", ("tests/contract", "tests/feature"), "not chaos and not cassandra"),
-    Line("restores of single nodes", ("tests/feature/test_restore_[!ci]*.py",), "cassandra"),
     Line("clusters with security", ("tests/clusters/test_[ade]*.py",)),
+    Line("restores of single nodes", ("tests/feature/test_restore_[!ci]*.py",), "cassandra"),
     Line("one cluster: restores", ("tests/cluster/test_6_*.py",)),
     Line("restores of single nodes: check and import", ("tests/feature/test_restore_[ci]*.py",), "cassandra"),
     Line("clusters that change", ("tests/clusters/test_[!ade]*.py",)),
