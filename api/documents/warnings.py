@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.sentences import sentence
-from scheduler.core.nodes.clocks import wrong_clocks
-from scheduler.core.nodes.missing_keys import missing_key_warnings
-from scheduler.core.plans.cautions import cautions
-from scheduler.core.ring.partitions import partitions
-from scheduler.core.ring.racks import foreign_racks
+from scheduler.core.plans.warnings import warnings_by_subject
 from scheduler.loop.snapshot import Snapshot
+
+# Before those about certificates, and sentences already.
+_FIRST = ("settings", "keys")
 
 
 def cluster_warnings(found: Snapshot, of_certificates: Sequence[str]) -> list[str]:
     """Return the warnings about a cluster, with those about certificates that the caller has chosen in their place."""
-    state = found.state
-    return [
-        *cautions(state, state.target.spec),
-        *missing_key_warnings(state),
-        *of_certificates,
-        *map(sentence, wrong_clocks(state).values()),
-        *map(sentence, partitions(state, found.at)),
-        *map(sentence, foreign_racks(state)),
-    ]
+    warnings = warnings_by_subject(found.state, found.at)
+    first = [text for about in _FIRST for text in warnings[about]]
+    others = [sentence(text) for about, texts in warnings.items() if about not in _FIRST for text in texts]
+    return [*first, *of_certificates, *others]
