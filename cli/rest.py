@@ -7,7 +7,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
@@ -75,7 +75,8 @@ class Client:
         Raises:
             Failure: The API refused the request or is not reachable.
         """
-        return self._document(self._ask("GET", path, query, headers=headers), f"GET {path}")
+        with _options_for_fields():
+            return self._document(self.ask("GET", path, query, headers=headers), f"GET {path}")
 
     def get_all(self, paths: Sequence[str]) -> list[Any]:
         """Return the contents of several GETs in their order; a failed one is its Failure. Some run at once."""
@@ -96,7 +97,8 @@ class Client:
         Raises:
             Failure: The API refused the request or is not reachable.
         """
-        return self._document(self._ask(method, path, query, body), f"{method} {path}")
+        with _options_for_fields():
+            return self._document(self.ask(method, path, query, body), f"{method} {path}")
 
     def ask(
         self,
@@ -141,21 +143,6 @@ class Client:
             raise self._unreachable(error) from error
         finally:
             connection.close()
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-    ) -> Answer:
-        try:
-            return self.ask(method, path, query, body, headers)
-        except Failure as failure:
-            if failure.document is None:
-                raise
-            raise Failure(as_options(str(failure)), failure.code, failure.document) from failure
 
     def _exchange(
         self, method: str, address: str, data: bytes | None, headers: Mapping[str, str]
@@ -301,6 +288,17 @@ def _decode(response: http.client.HTTPResponse, content: bytes) -> Any:
 
 def _type(response: http.client.HTTPResponse) -> str:
     return response.getheader("Content-Type", "").partition(";")[0].strip().lower()
+
+
+@contextmanager
+def _options_for_fields() -> Iterator[None]:
+    """Raise a refusal of the API again, in the words of this program."""
+    try:
+        yield
+    except Failure as failure:
+        if failure.document is None:
+            raise
+        raise Failure(as_options(str(failure)), failure.code, failure.document) from failure
 
 
 def _sentence(answer: Answer, request: str) -> str:

@@ -173,10 +173,13 @@ def _since(found: Snapshot, text: str | None) -> int:
 def _node(arguments: Mapping[str, str]) -> str | None:
     """Return the full name of a node, which need not exist any more."""
     text = arguments.get("node")
-    if text is not None and parse_node_name(text) is None:
+    if text is None:
+        return None
+    name = parse_node_name(text)
+    if name is None:
         rule = f"The query parameter node must be a node's name, such as node-0, not {plain(text)}."
         raise RequestError(HTTPStatus.BAD_REQUEST, rule)
-    return None if text is None else parse_node_name(text)
+    return name
 
 
 def _limit(arguments: Mapping[str, str]) -> int:
