@@ -102,7 +102,7 @@ def read_tail(sandbox: Sandbox, name: str, size: int, tls: MakeContext | None = 
 
 def _words(error: OSError) -> str:
     """Return the cause without its number, such as `connection refused`."""
-    text = error.strerror or str(error)
+    text = openssl_words(error)
     return text[:1].lower() + text[1:]
 
 
