@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
-from typing import Any
 
 import pytest
 
 from devcluster.requests import get
 from tests.cluster.world import World
-from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
@@ -99,27 +96,6 @@ def test_jolokia_refuses_strangers(world: World) -> None:
     agent = world.layout.agents[0]
     address = type(agent.address)(agent.address.host, world.layout.node_ports.jolokia)
     assert get(address, "/jolokia/version").status == 401
-
-
-def test_figures_of_cassandra_are_in_status_and_metrics(world: World) -> None:
-    def figures() -> list[Any]:
-        return [node["owns"] for node in world.read("/v1/nodes/status")["nodes"]]
-
-    def owns_all() -> bool:
-        shares = figures()
-        return None not in shares and sum(shares) == pytest.approx(1.0, abs=0.001)
-
-    # The scheduler asks each node for its status every half a minute: at first some answered before others had joined.
-    wait_for("the figures of all nodes, which own the whole ring", owns_all, 60.0)
-    for node in world.read("/v1/nodes/status")["nodes"]:
-        assert node["load_bytes"] > 0
-        assert 0 < node["disk_free_bytes"] < node["disk_bytes"]
-    live = world.read("/v1/nodes/node-1/status")["figures"]
-    assert 0 < live["heap_used_bytes"] < live["heap_max_bytes"]
-    assert live["dropped_messages"] == {}
-    text = world.get("/metrics").body.decode()
-    for name in ("load_bytes", "heap_used_ratio", "gc_seconds_total", "pending_compactions", "hinted_peers"):
-        assert len(re.findall(rf'^cassandra_{name}{{node="node-\d"}} ', text, re.MULTILINE)) == 3, name
 
 
 def test_the_end_of_a_nodes_log_comes_from_its_agent(world: World) -> None:
