@@ -14,13 +14,15 @@ from itertools import groupby
 from pathlib import Path
 from threading import Lock
 
+from devcluster.turns import take_long_turns
+
 ROOT = Path(__file__).parents[1]
 # These need nothing but processors, and each of these takes its share.
 SPREAD = ("tests/unit", "tests/simulation")
 # Some of them wait for threads and servers of their own: with one process more than processors none is idle.
 UNIT_WORKERS = str((os.cpu_count() or 1) + 1)
-# These wait for servers and clusters as well, so that several lines of them run side by side: three keep two processors
-# busy, and with one more each took half as long again.
+# These wait for servers and clusters as well, so that several lines of them run side by side: three with Cassandra keep
+# two processors busy, and with one more each took half as long again.
 SERVERS = ("tests/contract", "tests/feature", "tests/clusters", "tests/cluster")
 AT_ONCE = 3
 TESTS = (*SPREAD, *SERVERS)
@@ -34,12 +36,14 @@ _SLOWEST = "--durations=20"
 class Line:
     """Tests that run one after another, and share what their folder's fixtures start once in a session.
 
-    `files` are patterns below the repository; `marker` is pytest's expression.
+    `files` are patterns below the repository; `marker` is pytest's expression. A line that is `light` hardly uses the
+    processors, and takes no place from the others.
     """
 
     title: str
     files: tuple[str, ...]
     marker: str = "not chaos"
+    light: bool = False
 
     def arguments(self) -> tuple[str, ...]:
         """Return what pytest gets."""
@@ -51,7 +55,7 @@ class Line:
 LINES = (
     Line("one cluster", ("tests/cluster/test_[!6]_*.py",)),
     Line("jobs of single nodes", ("tests/feature/test_[!r]*.py",), "cassandra"),
-    Line("contract and feature tests", ("tests/contract", "tests/feature"), "not chaos and not cassandra"),
+    Line("contract and feature tests", ("tests/contract", "tests/feature"), "not chaos and not cassandra", light=True),
     Line("clusters with security", ("tests/clusters/test_[ade]*.py",)),
     Line("restores of single nodes", ("tests/feature/test_restore_[!ci]*.py",), "cassandra"),
     Line("one cluster: restores", ("tests/cluster/test_6_*.py",)),
@@ -64,12 +68,14 @@ LINES = (
 class Check:
     """Commands that run one after another, with their title.
 
-    Checks that follow each other and have the same `group` run side by side; those without one run alone.
+    Checks that follow each other and have the same `group` run side by side, `AT_ONCE` of them and those that are
+    `light`; those without a group run alone.
     """
 
     title: str
     commands: tuple[tuple[str, ...], ...]
     group: str = ""
+    light: bool = False
 
 
 def commands(arguments: Sequence[str]) -> list[Check]:
@@ -91,7 +97,7 @@ def commands(arguments: Sequence[str]) -> list[Check]:
         Check("unit tests and simulation", (units,), "units"),
         Check("mypy --strict", (_python("mypy"),), "units"),
         Check("bundles", bundles, "units"),
-        *(Check(line.title, (_python("pytest", _SLOWEST, *line.arguments()),), "lines") for line in LINES),
+        *(Check(line.title, (_python("pytest", _SLOWEST, *line.arguments()),), "lines", line.light) for line in LINES),
     ]
 
 
@@ -129,6 +135,15 @@ def _run(check: Check, environment: Mapping[str, str], console: Lock) -> bool:
     return passed
 
 
+def _side_by_side(checks: Sequence[Check], environment: Mapping[str, str], console: Lock) -> list[bool]:
+    light = sum(check.light for check in checks)
+    at_once = min(AT_ONCE, len(checks) - light) + light
+    print(f"== {at_once} at once: {', '.join(check.title for check in checks)}", flush=True)
+    with ThreadPoolExecutor(AT_ONCE) as places, ThreadPoolExecutor(light or 1) as beside:
+        began = [(beside if check.light else places).submit(_run, check, environment, console) for check in checks]
+        return [check.result() for check in began]
+
+
 def _announced(check: Check, environment: Mapping[str, str], console: Lock) -> bool:
     print(f"== {check.title}", flush=True)
     return _run(check, environment, console)
@@ -140,15 +155,14 @@ def _shown(seconds: float) -> str:
 
 def run(todo: Sequence[Check], environment: Mapping[str, str]) -> int:
     """Run them in this terminal; return 0 if all passed."""
+    take_long_turns()
     began = time.monotonic()
     failed: list[str] = []
     console = Lock()
     for name, group in groupby(todo, lambda check: check.group):
         line = list(group)
         if name:
-            print(f"== {min(AT_ONCE, len(line))} at once: {', '.join(check.title for check in line)}", flush=True)
-            with ThreadPoolExecutor(AT_ONCE) as threads:
-                passed = list(threads.map(lambda check: _run(check, environment, console), line))
+            passed = _side_by_side(line, environment, console)
         else:
             passed = [_announced(check, environment, console) for check in line]
         failed += [check.title for check, well in zip(line, passed, strict=True) if not well]

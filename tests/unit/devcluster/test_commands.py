@@ -7,7 +7,7 @@ import itertools
 import re
 import socket
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,17 @@ def test_one_line_of_checks_runs_beside_the_other(capfd: pytest.CaptureFixture[s
     printed = capfd.readouterr().out
     assert re.search(r"== one\noutput of one\n +one: passed after 0\.", printed)
     assert re.search(r"== two\noutput of two\n +two: passed after 0\.", printed)
+
+
+def test_light_ones_run_beside_as_many_others_as_have_a_place(tmp_path: Path) -> None:
+    """All wait until every one of them runs; the last has no place until then."""
+    here = f"import pathlib, time\nhere = pathlib.Path({str(tmp_path)!r})\n"
+    wait = "while len(list(here.iterdir())) < {count}: time.sleep(0.01)"
+    mark = here + "(here / {name!r}).touch()\n" + wait.format(count=checks.AT_ONCE + 1)
+    heavy = [_check(str(n), mark.format(name=str(n)), group="g") for n in range(checks.AT_ONCE)]
+    late = _check("late", f"{here}assert len(list(here.iterdir())) == {checks.AT_ONCE + 1}", group="g")
+    light = replace(_check("light", mark.format(name="light"), group="g"), light=True)
+    assert checks.run([*heavy, late, light], {}) == 0
 
 
 def test_all_checks_run_though_one_fails(capfd: pytest.CaptureFixture[str]) -> None:
