@@ -21,7 +21,8 @@ class StepLog:
         """Log the steps whose status changed; of the first plans only their own status."""
         before, self._seen = self._seen, _steps(plans)
         if before is None:
-            for plan in plans.values():
+            # During an uninstall the plan of that name is in place of the plan `deploy` too.
+            for plan in {plan.name: plan for plan in plans.values()}.values():
                 logger.info("plan %s: %s", plan.name, plan.status)
             return
         for key, (status, message) in self._seen.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from scheduler.core.nodes.names import agent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.reservations.release import refusal
-from scheduler.core.reservations.uninstall import holds_nothing
+from scheduler.core.reservations.uninstall import CALM_SECONDS, holds_nothing
 from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.lifecycle import UNSEEN, by_index, may_live
 from scheduler.core.state.node import NodeRecord
@@ -79,6 +79,9 @@ def _framework_status(state: ClusterState) -> tuple[Status, Reason]:
         return Status.COMPLETE, Reason(Code.DONE, "the framework is torn down, and its records are removed")
     if state.uninstall is not None and state.uninstall.released:
         return Status.IN_PROGRESS, Reason(Code.RUNNING, "the framework is torn down, and its records removed")
+    if state.memory.calm_since is not None:
+        words = f"all reservations are released: waits until no offer has shown another one for {CALM_SECONDS:.0f} s"
+        return Status.IN_PROGRESS, Reason(Code.RUNNING, words)
     return Status.PENDING, Reason(Code.EARLIER_PHASE, "waits until all reservations are released")
 
 

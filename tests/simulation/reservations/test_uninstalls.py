@@ -105,6 +105,19 @@ def test_the_plan_says_that_an_executor_is_waited_for(removal: Line) -> None:
     play(NOTHING_LEFT, world)
 
 
+def test_the_plan_says_for_what_it_waits_when_all_is_released(removal: Line) -> None:
+    words = "waits until no offer has shown another one for 10 s"
+    play(
+        [
+            *UP,
+            removal,
+            Send.time(1.0, cycles=8),
+            Expect.step("teardown", Status.IN_PROGRESS, "RUNNING", "uninstall", words),
+            *NOTHING_LEFT,
+        ]
+    )
+
+
 def test_again_when_nothing_is_left(removal: Line) -> None:
     play([*UP, removal, *NOTHING_LEFT, Send.uninstall(), *NOTHING_LEFT])
 

@@ -32,6 +32,13 @@ def test_each_change_of_a_status_is_logged_once(caplog: pytest.LogCaptureFixture
         assert caplog.messages == lines
 
 
+def test_a_plan_in_two_places_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """As that of an uninstall, which `deploy` names too."""
+    caplog.set_level(logging.INFO)
+    StepLog().follow({"uninstall": plans()["deploy"], **plans()})
+    assert caplog.messages == ["plan deploy: IN_PROGRESS"]
+
+
 def test_plans_without_steps_are_plans(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     log = StepLog()
