@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,7 @@ def change(
         found = _preview(session, changes, no_check)
         _show(session, found)
         return ExitCode.DONE if found["allowed"] else ExitCode.FAILED
-    return apply(session, changes, canary, no_check, waits, timeout)
+    return _adopted(session, put(session, changes, canary, no_check), waits, timeout)
 
 
 @config.command("edit")
@@ -101,14 +102,21 @@ def edit(session: Session, canary: bool, no_check: bool, waits: bool, timeout: f
     before = dict(session.client.get("/v1/config")["overrides"])
     text = "# One setting a line, such as CASSANDRA_HEAP_SIZE_MB: 2048\n" + (yaml.safe_dump(before) if before else "")
     edited = click.edit(text, extension=".yaml", require_save=True)
-    after = {} if edited is None else parse_settings(edited)
-    changes = {} if edited is None else edited_changes(before, after)
-    if not changes:
+    if edited is None:
         session.output.say("Nothing was changed.")
         return ExitCode.DONE
-    for line in setting_lines(before, after):
-        _say_coloured(session, line)
-    return apply(session, changes, canary, no_check, waits, timeout)
+    try:
+        after = parse_settings(edited)
+        changes = edited_changes(before, after)
+        if not changes:
+            session.output.say("Nothing was changed.")
+            return ExitCode.DONE
+        for line in setting_lines(before, after):
+            _say_coloured(session, line)
+        answer = put(session, changes, canary, no_check)
+    except Failure as failure:
+        raise Failure(f"{failure} Your text is kept in {_keep(edited)}.", failure.code, failure.document) from failure
+    return _adopted(session, answer, waits, timeout)
 
 
 @config.command("rollback")
@@ -197,8 +205,15 @@ def edited_changes(before: Json, after: Json) -> dict[str, Any]:
     return {**changed, **dict.fromkeys(name for name in before if name not in after)}
 
 
-def apply(session: Session, changes: Json, canary: bool, no_check: bool, waits: bool, timeout: float | None) -> int:
-    """Show what settings would do, ask, and roll them out."""
+def _keep(text: str) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="cassandra-mesos-", suffix=".yaml")
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    return Path(name)
+
+
+def put(session: Session, changes: Json, canary: bool, no_check: bool) -> Any:
+    """Show what settings would do, ask, and change them; return the answer."""
     if not session.given.get("yes"):
         found = _preview(session, changes, no_check)
         if not found["allowed"]:
@@ -211,7 +226,7 @@ def apply(session: Session, changes: Json, canary: bool, no_check: bool, waits: 
             session.output.say(line)
         session.confirm(f"Roll out? {nodes} node{'' if nodes == 1 else 's'} would restart.")
     body = {**changes, **({"canary": True} if canary else {}), **({"check": False} if no_check else {})}
-    return _adopted(session, session.client.send("PUT", "/v1/config", body), waits, timeout)
+    return session.client.send("PUT", "/v1/config", body)
 
 
 def flatten(document: Json, prefix: str = "") -> Any:

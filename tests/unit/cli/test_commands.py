@@ -228,6 +228,26 @@ class TestConfig:
         assert cli("config", "edit", "-y").code == 0
         assert gateway.state.target.spec.cassandra.heap_mb == 2048
 
+    @pytest.mark.parametrize(
+        ("line", "code", "words"),
+        [("CASSANDRA_HEAP_SIZE_MB: none", 1, "CASSANDRA_HEAP_SIZE_MB must be"), ("not: [yaml", 2, "are not YAML")],
+    )
+    def test_a_refused_edit_is_kept(
+        self, cli: CommandLine, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, code: int,
+        words: str,
+    ) -> None:  # fmt: skip
+        editor = tmp_path / "editor"
+        editor.write_text(f'#!/bin/sh\necho "{line}" >> "$1"\n')
+        editor.chmod(0o700)
+        monkeypatch.setenv("VISUAL", str(editor))
+        monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+        ran = cli("config", "edit", "-y")
+        (kept,) = tmp_path.glob("cassandra-mesos-*.yaml")
+        assert (ran.code, words in ran.err) == (code, True)
+        assert ran.err.endswith(f"Your text is kept in {kept}.\n")
+        assert line in kept.read_text()
+        assert kept.stat().st_mode & 0o077 == 0
+
 
 def test_a_canary(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:
     assert cli("config", "set", "CASSANDRA_HEAP_SIZE_MB=1024", "-y", "--canary").code == 0
