@@ -20,6 +20,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.utils import parse_timestamp
 
 from executor.metadata_addresses import is_metadata
+from executor.s3.answers import bound_answers
 from executor.s3.destinations import Guard, watch_peers
 from executor.s3.location import Location
 
@@ -72,6 +73,7 @@ def open_client(
         for event in ("after-call", "after-call-error"):
             client.meta.events.register(f"{event}.s3.HeadBucket", guard.after_head_bucket)
         watch_peers(_pools(client), is_metadata)
+        bound_answers(_pools(client))
         try:
             yield client
         finally:

@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError
 
 from executor.metadata_addresses import is_metadata
+from executor.s3.connections import extend
 from executor.s3.location import address_of
 
 Resolve = Callable[[str, int], Iterable[str]]
@@ -73,11 +74,7 @@ def watch_peers(pools: MutableMapping[str, Any], refused: Callable[[str], bool])
 
     A name can lead elsewhere between its check and the connection. `pools` are urllib3's classes of pools by scheme.
     """
-    for scheme, pool in pools.items():
-        # With their names, which are a part of the library's errors.
-        plain = pool.ConnectionCls
-        connection = type(plain.__name__, (_Watched, plain), {"refused": staticmethod(refused)})
-        pools[scheme] = type(pool.__name__, (pool,), {"ConnectionCls": connection})
+    extend(pools, _Watched, refused=staticmethod(refused))
 
 
 class _Watched:

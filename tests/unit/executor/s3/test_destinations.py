@@ -190,6 +190,56 @@ def test_an_object_that_is_too_large(tmp_path: Path) -> None:
     assert len(asked) == 1
 
 
+@contextmanager
+def endless(head: bytes, piece: bytes, most: int) -> Iterator[tuple[str, list[int]]]:
+    """A server that repeats a piece until it has sent so many bytes, or the client has gone; with what it has sent."""
+    sent = list[int]()
+    with closing(socket.create_server(("127.0.44.3", 0))) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(head)
+                try:
+                    while sum(sent) < most:
+                        sent.append(connection.send(piece))
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.44.3:{server.getsockname()[1]}/bucket", sent
+        finally:
+            thread.join()
+
+
+_CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "piece", "reads"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n<a>", b" " * 65536, "objects", id="text"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n<a>", b"<b/>" * 1024, "objects", id="elements"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + _CHUNKED, b"10000\r\n%s\r\n" % (b" " * 65536), "objects", id="chunks"),
+        pytest.param(b"HTTP/1.1 403 Forbidden\r\n\r\n<a>", b" " * 65536, "objects", id="error"),
+        pytest.param(b"HTTP/1.1 403 Forbidden\r\n\r\n<a>", b" " * 65536, "get", id="error of an object"),
+    ],
+)
+def test_an_answer_without_an_end_is_not_read(tmp_path: Path, head: bytes, piece: bytes, reads: str) -> None:
+    """An executor has 256 MB for all of its work, and Cassandra ends with it."""
+    with (
+        endless(head, piece, 64 * 1024**2) as (place, sent),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+        pytest.raises(StoreError, match="longer than any of S3") as refused,
+    ):
+        store.get("a") if reads == "get" else list(store.objects("a"))
+    assert refused.value.hopeless
+    assert sum(sent) < 32 * 1024**2
+
+
 def _xml(body: str, *headers: str) -> bytes:
     head = "".join(f"{line}\r\n" for line in ("HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers))
     return f"{head}Connection: close\r\n\r\n{body}".encode()
