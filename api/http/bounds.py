@@ -22,14 +22,28 @@ class BoundsError(ValueError):
 def read_json(data: bytes) -> Any:
     """Return the document. Raises BoundsError for what is no JSON, or holds more than any request needs."""
     try:
-        found = json.loads(data.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite)
+        found = json.loads(
+            data.decode("utf-8-sig"), parse_constant=_refuse, parse_float=_finite, object_pairs_hook=_once
+        )
     except UnicodeDecodeError as error:
         raise BoundsError("The body is not JSON: it is not UTF-8.") from error
     except RecursionError as error:
         raise BoundsError(f"The body must not be nested more than {MAX_DEPTH} deep.") from error
+    except BoundsError:
+        raise
     except ValueError as error:
         raise BoundsError(f"The body is not JSON: {str(error)[:200]}.") from error
     _check(found)
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object. Raises BoundsError for a name that it has twice: only one of the values could count."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise BoundsError(f"The field {plain(name)} must be there once.")
+        found[name] = value
     return found
 
 

@@ -65,6 +65,22 @@ def test_a_number_that_would_become_infinity(client: FlaskClient) -> None:
     assert send(client, b'{"CASSANDRA_CPUS": 1e400}', "/v1/config") == (400, sentence)
 
 
+@pytest.mark.parametrize(
+    ("path", "data", "name"),
+    [
+        ("/v1/cleanup/start", b'{"nodes": ["node-0"], "parallelism": 1, "nodes": ["node-1"]}', "nodes"),
+        ("/v1/config", b'{"NODES": "4", "NODES": "5"}', "NODES"),
+        ("/v1/restore/start", b'{"rename": {"a": "b", "a": "c"}}', "a"),
+    ],
+)
+def test_a_field_that_is_there_twice(
+    client: FlaskClient, gateway: CoreGateway, path: str, data: bytes, name: str
+) -> None:
+    """Only one of the values could count, and the client would not learn which."""
+    assert send(client, data, path) == (400, f"The field {name} must be there once.")
+    assert gateway.submitted == []
+
+
 def test_many_names_of_a_restore(client: FlaskClient, gateway: CoreGateway) -> None:
     backup = {
         "state": "complete",
