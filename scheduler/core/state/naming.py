@@ -11,18 +11,25 @@ _V6 = r"[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){1,6}:[0-9a-fA-F]{1,4}"
 # As Java writes it too: /10.0.0.1:7000.
 _ADDRESS = re.compile(rf"(?<![\w.:/\[-])/?(?P<whole>(?:{_V4}|\[{_V6}\])(?::\d+)?|{_V6})(?![.:]?\w)")
 _NAMED = re.compile(r"node-\d+ \(/?\Z")
+# No longer is what stands before an address with a name.
+_BEFORE = 32
 
 
 def named(state: ClusterState, text: str) -> str:
-    """Return the text with `node-2 (10.0.0.3)` for each address of a node that has no name beside it yet."""
+    """Return the text with `node-2 (10.0.0.3)` for each address of a node that has no name beside it yet.
+
+    It takes linear time: a text of an executor can have ten thousand addresses, and each cycle asks again.
+    """
 
     if text.count(".") < 3 and text.count(":") < 2:  # no address is shorter, and each cycle asks for every step
         return text
+    names: dict[str, str] = {}
 
     def name(match: re.Match[str]) -> str:
-        address = _bare(match["whole"])
-        found = next((node.name for node in state.nodes.values() if node.address == address), None)
-        if found is None or _NAMED.search(text, 0, match.start()):
+        if not names:
+            names.update((node.address or "", node.name) for node in [*state.nodes.values()][::-1])
+        found = names.get(_bare(match["whole"]))
+        if found is None or _NAMED.search(text, max(0, match.start() - _BEFORE), match.start()):
             return match[0]
         return f"{found} ({match['whole']})"
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from scheduler.core.state.naming import named
+from scheduler.core.state.node import NodeRecord
 from tests.unit.scheduler.core.samples import node as sample
 from tests.unit.scheduler.core.samples import state
 
@@ -34,3 +36,26 @@ def test_named(text: str, told: str) -> None:
     nodes = [replace(sample(index), address=address) for index, address in enumerate(addresses)]
     known = replace(state(), nodes={item.name: item for item in nodes})
     assert named(known, text) == told
+
+
+class Nodes(dict[str, NodeRecord]):
+    asked = 0
+
+    def values(self) -> Any:
+        self.asked += 1
+        return super().values()
+
+
+def test_a_text_of_an_executor_takes_linear_time() -> None:
+    """It can have 100,000 characters, and each cycle names what each node says."""
+    nodes = Nodes({"node-0": replace(sample(0), address="10.0.0.1")})
+    text = "10.0.0.1 " * 10_000
+    assert named(replace(state(), nodes=nodes), text) == "node-0 (10.0.0.1) " * 10_000
+    assert nodes.asked == 1
+
+
+def test_a_name_beside_an_address_is_near_to_it() -> None:
+    """What is longer than the name of any node is not looked at: each address would take as long as all before it."""
+    known = replace(state(), nodes={"node-0": replace(sample(0), address="10.0.0.1")})
+    long = f"node-{'1' * 50} ("
+    assert named(known, f"{long}10.0.0.1)") == f"{long}node-0 (10.0.0.1))"
