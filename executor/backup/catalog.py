@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from executor.backup.format import document, layout, manifest
 from executor.backup.format.manifest import ClusterManifest, Moments, NodeManifest, Schema, Started
@@ -22,6 +25,12 @@ from executor.s3.store import Store
 _READ_AT_ONCE = 8
 # Of a claim and of the moments; of a cluster's manifest, several of which are read at once.
 _SMALL_BYTES, _CLUSTER_BYTES = 64 * 1024, 16 * 1024**2
+# A larger manifest of a cluster is read alone: it can take two hundred megabytes.
+_LARGE_BYTES = 1024**2
+# An hourly backup for two years. Each takes a kilobyte of memory, and requests.
+MOST_BACKUPS = 20_000
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -46,34 +55,47 @@ class Catalog:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._large = threading.Lock()
 
     def names(self) -> list[str]:
         """Return the names of all backups, complete or not."""
         # A directory without the name of a backup was not made by this service.
-        return [name for name in self._store.directories(layout.BACKUPS) if layout.is_name(name)]
+        return [name for name in self._store.directories(layout.BACKUPS, MOST_BACKUPS) if layout.is_name(name)]
 
-    def entries(self, names: Iterable[str] | None = None) -> Iterator[Entry]:
-        """Yield all backups, or those with some names; one that is removed in this moment can be missing."""
+    def entries(self, use: Callable[[Entry], T]) -> Iterator[T]:
+        """Yield what `use` makes of each backup; one that is removed in this moment can be missing.
+
+        A foreign manifest can take much memory. Few are there at a time, and none of them is kept.
+        """
         with ThreadPoolExecutor(_READ_AT_ONCE, "catalog") as pool:
-            for entry in pool.map(self.entry, self.names() if names is None else names):
-                if entry is not None:
-                    yield entry
+            for found in pool.map(lambda name: self._use(name, use), self.names()):
+                yield from found
 
     def entry(self, name: str) -> Entry | None:
         """Return one backup; None if it has no object."""
-        prefix = layout.backup_prefix(name)
-        changed = [item.modified for item in self._store.objects(prefix)]
-        if not changed:
-            return None
+        return next(iter(self._use(name, lambda entry: entry)), None)
+
+    def _use(self, name: str, use: Callable[[Entry], T]) -> list[T]:
+        changed_at, size = None, 0
+        for item in self._store.objects(layout.backup_prefix(name)):
+            changed_at = max(item.modified, changed_at or item.modified)
+            size = item.size if item.key == layout.manifest_key(name) else size
+        if changed_at is None:
+            return []
+        is_large = size > _LARGE_BYTES
+        with self._large if is_large else nullcontext():
+            return [use(self._entry(name, changed_at, _CLUSTER_BYTES if is_large else _LARGE_BYTES))]
+
+    def _entry(self, name: str, changed_at: float, most: int) -> Entry:
         started: Started | None = None
         try:
             started = self.started(name)
-            whole, judged = self.judged(name)
-            return Entry(name, started, whole, max(changed), judged=judged)
+            whole, judged = self.judged(name, most)
+            return Entry(name, started, whole, changed_at, judged=judged)
         except NoKeyError as error:
-            return Entry(name, started, None, max(changed), str(error), is_locked=True)
+            return Entry(name, started, None, changed_at, str(error), is_locked=True)
         except DocumentError as error:
-            return Entry(name, None, None, max(changed), str(error))
+            return Entry(name, None, None, changed_at, str(error))
 
     def started(self, name: str) -> Started | None:
         """Return the claim of a name; None if there is none."""
@@ -85,10 +107,10 @@ class Catalog:
         """Return the manifest of a complete backup; None if there is none of that name."""
         return self.judged(name)[0]
 
-    def judged(self, name: str) -> tuple[ClusterManifest | None, Judged]:
+    def judged(self, name: str, most: int = _CLUSTER_BYTES) -> tuple[ClusterManifest | None, Judged]:
         """Return the same, and whether its signature is that of these bytes."""
         key = layout.manifest_key(name)
-        data = self._read(key, _CLUSTER_BYTES)
+        data = self._read(key, most)
         if data is None:
             return None, UNCHECKED
         return read_whole(name, data), self._judge(name, data)
@@ -134,6 +156,14 @@ class Catalog:
                 f"{key} was changed: its SHA-256 is {found}, and was {sha256} when the backup was completed"
             )
         return data
+
+
+def light(entry: Entry) -> Entry:
+    """Return an entry without the parts of its manifest that have no limit of their own."""
+    found = entry.manifest
+    if found is None:
+        return entry
+    return replace(entry, manifest=replace(found, nodes={}, tables=(), ring=(), left_out={}, absent={}, coverage={}))
 
 
 def read_whole(name: str, data: bytes) -> ClusterManifest:

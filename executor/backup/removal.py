@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from executor import retention
-from executor.backup.catalog import Catalog, Entry
+from executor.backup.catalog import Catalog, Entry, light
 from executor.backup.format import layout
+from executor.s3.errors import StoreError
 from executor.s3.store import Store, Stored
 
 _AT_ONCE = 500
@@ -87,7 +88,7 @@ def sweep_objects(
     """
     with sweep(store, operation) as running:
         now = store.now()
-        everything = list(Catalog(store).entries())
+        everything = list(Catalog(store).entries(light))
         if unreadable := [entry.problem for entry in everything if entry.problem and not _is_others(entry, clusters)]:
             return Swept(put_off=f"a backup cannot be read, so that its objects are unknown: {'; '.join(unreadable)}")
         entries = [entry for entry in everything if cluster_of(entry) in clusters]
@@ -107,7 +108,10 @@ def _is_others(entry: Entry, clusters: Collection[str]) -> bool:
 def _needed(store: Store, entries: Sequence[Entry], check: Callable[[], None], tell: Callable[[str], None]) -> set[str]:
     catalog = Catalog(store)
     needed: set[str] = set()
-    for backup in [entry.manifest for entry in entries if entry.manifest is not None]:
+    for name in [entry.name for entry in entries if entry.manifest is not None]:
+        backup = catalog.manifest(name)
+        if backup is None:
+            raise StoreError(f"the backup {name} was removed meanwhile in {store.location}")
         for node in backup.nodes:
             check()
             tell(f"reading what the backup {backup.backup_name} needs of {node}")

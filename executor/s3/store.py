@@ -213,11 +213,17 @@ class Store:
                 for item in page.get("Contents", ())
             ]
 
-    def directories(self, prefix: str) -> list[str]:
-        """Return the next parts of the names below a prefix that ends with a slash."""
-        pages = self._pages(prefix, Delimiter="/")
-        found = [item["Prefix"] for page in pages for item in page.get("CommonPrefixes", ())]
-        return [self._name(key)[len(prefix) : -1] for key in found]
+    def directories(self, prefix: str, most: int) -> list[str]:
+        """Return the next parts of the names below a prefix that ends with a slash.
+
+        Raises TooLargeError for more than `most`: a listing can have no end.
+        """
+        found: list[str] = []
+        for page in self._pages(prefix, Delimiter="/"):
+            found += [self._name(item["Prefix"])[len(prefix) : -1] for item in page.get("CommonPrefixes", ())]
+            if len(found) > most:
+                raise TooLargeError(f"{self._key(prefix)} in {self.location} has more than {most} directories", True)
+        return found
 
     def now(self) -> float:
         """Return the time of S3's clock, the clock of `Stored.modified`, in seconds since 1970."""

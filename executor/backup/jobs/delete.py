@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from executor.backup import removal
-from executor.backup.catalog import Catalog, Entry
+from executor.backup.catalog import Catalog, Entry, light
 from executor.backup.request import Request, open_location, read
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
@@ -56,4 +56,4 @@ def _chosen(context: JobContext, store: Store, request: Request, deleted: list[s
     keep_days = context.launch.parameters.get("keep_days")
     if keep_last is None and keep_days is None:
         raise JobError("delete", "set backup_name, keep_last or keep_days: none of them is set", hopeless=True)
-    return removal.find_outdated(catalog.entries(), request.cluster, store.now(), keep_last, keep_days)
+    return removal.find_outdated(catalog.entries(light), request.cluster, store.now(), keep_last, keep_days)

@@ -33,8 +33,8 @@ _PATIENCE = Patience(attempts=3, connect_seconds=5.0, read_seconds=15.0, pause=0
 def list_backups(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return all backups of a location, the newest first; sizes are before compression. Raises QuestionError."""
     with _catalog(node, content) as catalog:
-        entries = sorted(catalog.entries(), key=lambda entry: (-entry.changed_at, entry.name))
-    return {"backups": [_listed(entry) for entry in entries]}
+        found = list(catalog.entries(lambda entry: (-entry.changed_at, entry.name, _listed(entry))))
+    return {"backups": [listed for _, _, listed in sorted(found, key=lambda item: item[:2])]}
 
 
 def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str, Any]:

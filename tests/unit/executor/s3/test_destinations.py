@@ -257,7 +257,7 @@ _SAME = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinu
 _OBJECTS = "objects"
 CALLS: dict[str, Callable[[Store], object]] = {
     _OBJECTS: lambda store: list(store.objects("backups/")),
-    "directories": lambda store: store.directories("backups/"),
+    "directories": lambda store: store.directories("backups/", 1000),
     "get": lambda store: store.get("k", 1000),
     "size": lambda store: store.size("k"),
     "begin": lambda store: store.begin("k"),
@@ -306,6 +306,19 @@ def test_answers_with_values_that_are_not_those_of_s3(tmp_path: Path, call: str,
         CALLS[call](store)
     assert "secret" not in str(refused.value)
     assert len(asked) <= 16
+
+
+def test_more_directories_than_are_read(tmp_path: Path) -> None:
+    """A listing can have pages without an end."""
+    names = [f"<CommonPrefixes><Prefix>backups/{number}/</Prefix></CommonPrefixes>" for number in range(11)]
+    with (
+        answering(_list(*names)) as (place, _),
+        store_at(parse({"external_location": place}), tmp_path) as store,
+    ):
+        assert len(store.directories("backups/", 11)) == 11
+        with pytest.raises(StoreError, match=r"backups/ in .*/bucket has more than 10 directories") as refused:
+            store.directories("backups/", 10)
+    assert refused.value.hopeless
 
 
 def test_a_time_of_s3_that_does_not_exist(tmp_path: Path) -> None:

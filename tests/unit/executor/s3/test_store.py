@@ -77,7 +77,7 @@ def test_listings_of_more_than_a_page_know_whole_names_alone(store: Store) -> No
     for key in [*keys, "data/node-10/1"]:
         store.put(key, b"x")
     assert [item.key for item in store.objects("data/node-1/")] == keys
-    assert store.directories("data/") == ["node-1", "node-10"]
+    assert store.directories("data/", 1000) == ["node-1", "node-10"]
     store.delete(keys)
     assert [item.key for item in store.objects("")] == ["data/node-10/1"]
 
