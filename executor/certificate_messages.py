@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 OFF, OPTIONAL, REQUIRED = "off", "optional", "required"
 ENCRYPTIONS = (OFF, OPTIONAL, REQUIRED)
+# Of the year 9999.
+_LAST_SECOND = 253_402_300_799.0
 _PEM = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END (?:X509 )?CERTIFICATE-----", re.DOTALL)
 
 
@@ -58,6 +60,11 @@ class CertificateFacts:
     trusted: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     problem: str = ""
+
+
+def is_sound(facts: CertificateFacts) -> bool:
+    """Return whether another process' word about a certificate can be shown: with times that a date can hold."""
+    return 0.0 <= facts.not_before <= _LAST_SECOND and 0.0 <= facts.not_after <= _LAST_SECOND
 
 
 def fingerprints(pem: str) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from executor.certificate_messages import CertificateFacts
+from executor.certificate_messages import is_sound as is_sound_certificate
 from executor.figures import is_sound as is_sound_figures
 from executor.protocol import Answer, JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
 from scheduler.core.configuration.trial import fold_answer
@@ -268,7 +270,7 @@ def _is_from(update: TaskUpdate, node: NodeRecord) -> bool:
 
 def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: float) -> Sighting:
     """Return the sighting of a status; without figures of its own it keeps those of the same task."""
-    figures, status = status.figures, replace(status, figures=None)
+    figures, status = status.figures, replace(status, figures=None, certificate=_certificate(status.certificate))
     same = before if before is not None and before.task_id == task_id else None
     known: Mapping[str, float] = {} if same is None else same.blind_since
     blind = {address: known.get(address, now) for address in status.unreachable}
@@ -279,6 +281,13 @@ def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: fl
     if same is None:
         return Sighting(task_id, status, now, blind_since=blind, mode_since=since)
     return replace(same, status=status, at=now, blind_since=blind, mode_since=since)
+
+
+def _certificate(facts: CertificateFacts | None) -> CertificateFacts | None:
+    """Return what can be shown: health checks and events name the times of a certificate."""
+    if facts is None or is_sound_certificate(facts):
+        return facts
+    return CertificateFacts(problem="its executor reports a certificate with times that no date can hold")
 
 
 def advance(node: NodeRecord, update: TaskUpdate, status: NodeStatus | None, now: float) -> NodeRecord:

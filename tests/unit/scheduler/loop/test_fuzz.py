@@ -25,15 +25,20 @@ from executor.json_codec import encode
 from executor.protocol import JobProgress, JobResult, NodeStatus
 from scheduler.core.state import codec
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.node import TaskState
 from scheduler.core.state.operation import StepState
 from scheduler.driver.mesos_json import acknowledge_only, translate
 from scheduler.loop.messages import Event, Message
 from scheduler.loop.snapshot import Snapshot
+from scheduler.security.issuer import Issuer
+from scheduler.security.sealing import Sealer
 from tests.unit.api.cluster import CoreGateway, make_settings
 from tests.unit.scheduler.loop.test_run import Bench, make, offers, registered
+from tests.unit.sealing_keys import new_key
 
 SETTINGS = make_settings()
+ISSUER = Issuer("cassandra", Sealer([new_key()]))
 EXAMPLES = 12  # of each seed
 READS = sorted(
     path
@@ -91,13 +96,22 @@ def _spoil(draw: Random, document: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _state() -> ClusterState:
-    """Return a cluster at work; one of its jobs runs."""
+    """Return a cluster at work, with TLS; one of its jobs runs."""
     found = large.backed_up(3)
+    configurations = {name: _encrypted(item) for name, item in found.configurations.items()}
+    found = replace(
+        found, configurations=configurations, target=configurations[found.target.id], authority=ISSUER.first(large.NOW)
+    )
     steps = dict(found.steps)
     name, step = next((name, step) for name, step in steps.items() if step.phase == "Upload")
     assert step.task is not None
     steps[name] = replace(step, state=StepState.RUNNING, task=replace(step.task, state=TaskState.RUNNING))
     return replace(found, steps=steps)
+
+
+def _encrypted(found: Configuration) -> Configuration:
+    cassandra = replace(found.spec.cassandra, encryption="required")
+    return replace(found, spec=replace(found.spec, cassandra=cassandra))
 
 
 def _tasks(state: ClusterState) -> list[str]:
@@ -178,3 +192,20 @@ def test_messages(seed: int) -> None:
             assert event is None or bench.last.problem == ""
         bench.cycle()
         _check(bench)
+
+
+@pytest.mark.parametrize("name", ["not_before", "not_after"])
+@pytest.mark.parametrize("value", [1e300, -1e300, 253_402_300_800.0, -1.0, 10**18])
+def test_a_certificate_with_times_that_no_date_can_hold(name: str, value: float) -> None:
+    """Marathon ends a scheduler whose health check fails, and one node must not cause that."""
+    bench = make(_state())
+    bench.cycle(registered())
+    certificate = {**encode(STATUS.certificate), name: value}
+    task = next(task for task in _tasks(bench.last.state) if task.startswith("node-0__"))
+    status = {**encode(STATUS), "certificate": certificate}
+    bench.cycle(Message(_encoded({"type": "status", "task_id": task, "id": "", "node": "node-0", "status": status})))
+    bench.cycle()
+    _check(bench)
+    found = bench.last.state.sightings["node-0"].status.certificate
+    assert found is not None
+    assert found.problem == "its executor reports a certificate with times that no date can hold"
