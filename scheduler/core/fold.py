@@ -41,6 +41,7 @@ from scheduler.core.mesos.updates import (
     TaskUpdate,
 )
 from scheduler.core.nodes.clocks import clock_offset
+from scheduler.core.nodes.replacement import take_back
 from scheduler.core.state.cluster import Asked, ClusterState, JobSighting, Reconciliation, Refused, Sighting, Stray
 from scheduler.core.state.lifecycle import (
     BLAMED,
@@ -51,6 +52,7 @@ from scheduler.core.state.lifecycle import (
     PRESUMED,
     UNSEEN,
     add_failure,
+    is_disowned,
     may_live,
     shorten,
 )
@@ -135,6 +137,8 @@ class _Fold:
 
     def _task(self, update: TaskUpdate) -> None:
         node = self._current(update.task_id)
+        if node is not None and is_disowned(node):
+            node = take_back(node, update.agent_id) if update.state in LIVE else None
         if node is None:
             if update.task_id in self._keys:
                 self._job(self._keys[update.task_id], update)
@@ -146,7 +150,7 @@ class _Fold:
         self._pending.discard(node.name)
         status = _status_of(update)
         after = advance(node, update, status, self._now)
-        if after is not node:
+        if after is not self._nodes[node.name]:
             self._nodes[node.name] = after
         if not may_live(after):
             self._sightings.pop(node.name, None)

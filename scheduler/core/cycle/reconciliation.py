@@ -15,7 +15,7 @@ from scheduler.core.cycle.decision import Kill, Reconcile
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.task_info import node_of_task
 from scheduler.core.state.cluster import Asked, ClusterState, Stray
-from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, may_live
+from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_disowned, may_live
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
@@ -105,18 +105,16 @@ def _why_superfluous(state: ClusterState, task_id: str) -> str | None:
     name = node_of_task(task_id)
     if state.uninstall is not None:
         return "the service is removed"
-    if _is_superseded(state, task_id):
+    node = state.nodes.get(name)
+    if node is not None and node.task is not None and node.task.id != task_id:
         return f"{name} has been launched anew since"
-    job, _, node = name.rpartition("-node-")
+    if node is not None and is_disowned(node):
+        return f"{name} has no place there any more"
+    job, _, number = name.rpartition("-node-")
     # A job is recorded before it is launched: one without a step that waits for it was abandoned.
-    if job in _JOBS and f"node-{node}" in state.nodes:
+    if job in _JOBS and f"node-{number}" in state.nodes:
         return f"no step waits for the job {name} any more"
     return None
-
-
-def _is_superseded(state: ClusterState, task_id: str) -> bool:
-    node = state.nodes.get(node_of_task(task_id))
-    return node is not None and node.task is not None and node.task.id != task_id
 
 
 def _is_due(stray: Stray, now: float) -> bool:

@@ -25,11 +25,19 @@ from scheduler.core.nodes.recovery import (
     may_have_default_superuser,
     try_in_place,
 )
-from scheduler.core.nodes.replacement import has_moved, is_left_behind, kept_rack
+from scheduler.core.nodes.replacement import doubtful_place, has_moved, kept_rack
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
-from scheduler.core.state.lifecycle import by_index, is_down, is_joining, is_running, may_live, previous_place
+from scheduler.core.state.lifecycle import (
+    by_index,
+    is_down,
+    is_joining,
+    is_left_behind,
+    is_running,
+    may_live,
+    previous_place,
+)
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
@@ -156,7 +164,7 @@ def _hold(cycle: Cycle, node: NodeRecord) -> None:
 def abandon(node: NodeRecord) -> NodeRecord:
     """Return the node without a reservation that no offer has shown.
 
-    If the reservation does appear later, it is released.
+    If the reservation does appear later, it is released; if the launch does, the node takes it back.
     """
     task = node.task
     if node.reservation is None or task is None:
@@ -165,9 +173,10 @@ def abandon(node: NodeRecord) -> NodeRecord:
     sure = [item for item in node.abandoned if item.agent_id]
     doubtful = [item for item in node.abandoned if not item.agent_id]
     abandoned = (*sure, *(*doubtful, Abandoned(node.reservation.id, unused))[-ABANDONED_LIMIT:])
+    given_up = doubtful_place(node)
     if may_live(node):
         task = replace(task, state=TaskState.LOST, message="abandoned by an operator")
-    return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task)
+    return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task, given_up=given_up)
 
 
 def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:

@@ -173,7 +173,7 @@ def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
         authorization=start.stage.authorization,
     )
     # What its peers said is about the task before.
-    return replace(node, task=task, mode="UNKNOWN", missing=None)
+    return replace(node, task=task, mode="UNKNOWN", missing=None, given_up=None)
 
 
 def _fit(

@@ -15,7 +15,17 @@ from dataclasses import replace
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.ring.missing import is_silent
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import FINAL, UNSEEN, by_index, is_running, is_up, may_live, previous_place
+from scheduler.core.state.lifecycle import (
+    FINAL,
+    UNSEEN,
+    by_index,
+    is_disowned,
+    is_left_behind,
+    is_running,
+    is_up,
+    may_live,
+    previous_place,
+)
 from scheduler.core.state.node import (
     Abandoned,
     Agent,
@@ -24,6 +34,7 @@ from scheduler.core.state.node import (
     IntentKind,
     Membership,
     NodeRecord,
+    Place,
     Reservation,
     TaskState,
 )
@@ -55,16 +66,6 @@ def awaits_peers(node: NodeRecord) -> bool:
     if not is_given_up(node) or node.intent is None or node.intent.previous is not None or node.task is None:
         return False
     return not may_live(node) or node.task.state in UNSEEN
-
-
-def is_left_behind(node: NodeRecord) -> bool:
-    """Return whether the newest task is still the one that is replaced."""
-    return (
-        node.intent is not None
-        and node.intent.kind is IntentKind.REPLACE
-        and node.task is not None
-        and node.task.id == node.intent.task_id
-    )
 
 
 def peer_block(state: ClusterState, node: NodeRecord) -> tuple[str, str] | None:
@@ -154,7 +155,31 @@ def place_again(state: ClusterState, node: NodeRecord, forced: bool, now: float)
         again = move(ended, now)
         return replace(again, intent=replace(again.known_intent, task_id=node.known_task.id))
     abandoned = (*node.abandoned, abandoned_on(node.reservation, node.agent if node.reservation.seen else None))
-    return replace(_without_place(node), abandoned=abandoned)
+    return replace(_without_place(node), abandoned=abandoned, given_up=doubtful_place(node))
+
+
+def doubtful_place(node: NodeRecord) -> Place | None:
+    """Return the place of a launch that is given up, and that may run all the same; None if it surely does not."""
+    if node.agent is None or node.reservation is None or node.task is None or node.task.state in FINAL:
+        return None
+    return Place(node.agent, node.reservation, node.rack)
+
+
+def take_back(node: NodeRecord, agent_id: str | None) -> NodeRecord | None:
+    """Return the node in the place that was given up, where its launch runs after all.
+
+    None if there is another launch since, or if the place is not on that agent (any agent: None) or not whole any more.
+    """
+    place = node.given_up
+    if not is_disowned(node) or place is None or agent_id not in (None, place.agent.id):
+        return None
+    mine = [item for item in node.abandoned if item.id == place.reservation.id]
+    if any(item.destroyed for item in mine):
+        return None
+    others = tuple(item for item in node.abandoned if item not in mine)
+    return replace(
+        node, agent=place.agent, reservation=place.reservation, rack=place.rack, abandoned=others, given_up=None
+    )
 
 
 def _has_taken_over(state: ClusterState, node: NodeRecord) -> bool:

@@ -63,6 +63,17 @@ def previous_place(node: NodeRecord) -> Membership | None:
     return None if node.intent is None else node.intent.previous
 
 
+def is_left_behind(node: NodeRecord) -> bool:
+    """Return whether the newest task is still the one that is replaced."""
+    intent, task = node.intent, node.task
+    return intent is not None and intent.kind is IntentKind.REPLACE and task is not None and task.id == intent.task_id
+
+
+def is_disowned(node: NodeRecord) -> bool:
+    """Return whether the newest launch was given up, with its place: what runs of it is not this node any more."""
+    return node.task is not None and node.agent is None and not is_left_behind(node)
+
+
 def is_paused(node: NodeRecord) -> bool:
     """Return whether the node's PAUSE has begun."""
     intent = node.intent

@@ -133,6 +133,15 @@ class Failures:
     message: str = ""
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a node was launched: its agent, its reservation there, and the rack that it told Cassandra."""
+
+    agent: Agent
+    reservation: Reservation
+    rack: str
+
+
 class IntentKind(StrEnum):
     """The pending action on a node."""
 
@@ -215,6 +224,8 @@ class NodeRecord:
     left: bool = False  # it was decommissioned, and waits until an operator restarts its step
     left_host: str = ""  # it was decommissioned there, to be placed elsewhere
     missing: Missing | None = None  # its peers report it as down, and it does not answer: down until it does
+    # The place of its newest launch, which was given up while no one knew whether it runs; until the next launch.
+    given_up: Place | None = field(default=None, metadata=ADDED)
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -1,0 +1,95 @@
+"""Launches that an operator gives up, and that ran all the same. No other agent has room for the node meanwhile."""
+
+from __future__ import annotations
+
+from scheduler.core.commands.command import ReplaceNode, RestartStep
+from scheduler.core.plans.plan import Status
+from scheduler.core.state.node import NodeRecord
+from tests.simulation.engine.samples import agents, spec
+from tests.simulation.engine.script import Expect, Line, Send, World, play
+from tests.simulation.nodes.test_restarts import UP, until_settled
+
+HOME = "127.0.0.5"  # the one agent without a node
+
+
+def is_placed(world: World, name: str, hostname: str) -> bool:
+    node: NodeRecord = world.scheduler.state.nodes[name]
+    return node.agent is not None and node.agent.hostname == hostname and node.reservation is not None
+
+
+def given_up(name: str) -> Line:
+    """Say to the model that this task's end was promised by an operator."""
+    return Line(f"given_up({name})", lambda world: world.scheduler.given_up.add(world.task_of(name)))
+
+
+def relaunched_in_place(name: str, hostname: str) -> list[Line]:
+    """It keeps its volume: it dies, and comes back with its data."""
+    return [
+        Send.time(5.0, cycles=20),
+        Expect.state("it has its place", lambda world: is_placed(world, name, hostname)),
+        Expect.state("nothing is to be released", lambda world: not world.scheduler.state.nodes[name].abandoned),
+        Send.failure(name),
+        Send.time(1.0, cycles=3),
+        Send.until_complete("recovery"),
+        Expect.launched(name),
+        Expect.plan(Status.COMPLETE),
+        Expect.state("on its agent", lambda world: is_placed(world, name, hostname)),
+    ]
+
+
+def test_a_replacement_that_was_placed_again_comes_back_before_another_is_launched() -> None:
+    """Else it became a member without a place, and its volume was to be destroyed."""
+    world = play(UP, World(spec(), agents(4)))
+    play(
+        [
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=3),
+            Send.command(ReplaceNode("node-1", "operator")),
+            Line("until it joins", until_joining),
+            Expect.launched("node-1"),
+            Send.agent_lost(HOME, cut=True),
+            Send.time(1.0, cycles=3),
+            given_up("node-1"),
+            Send.command(ReplaceNode("node-1", "operator", forced=True)),
+            Send.time(1.0, cycles=3),
+            Expect.step("node-1", Status.PENDING, "NO_OFFER_FITS"),
+            Send.scheduler_restart(),
+            Send.agent_back(HOME),
+            until_settled(),
+            Send.agent_back("127.0.0.3"),
+            *relaunched_in_place("node-1", HOME),
+        ],
+        world,
+    )
+
+
+def until_joining(world: World) -> None:
+    for _ in range(60):
+        world.go_on(1.0)
+        if world.scheduler.state.nodes["node-1"].mode == "JOINING":
+            return
+    raise AssertionError(world.scheduler.state.nodes["node-1"])
+
+
+def test_a_first_launch_whose_step_was_restarted_comes_back_before_another_one() -> None:
+    play(
+        [
+            Send.silence("STATUS", "WORD", "ANSWER", "REPLY"),
+            Send.time(),
+            Send.agent_lost("127.0.0.2"),
+            Send.time(),
+            Send.silence(),
+            Send.time(40.0, cycles=2),
+            Expect.launched("node-0"),
+            Expect.step("node-0", Status.WAITING, "UNREACHABLE"),
+            given_up("node-0"),
+            Send.command(RestartStep("deploy", None, "node-0")),
+            Send.time(1.0, cycles=3),
+            Expect.step("node-0", Status.PENDING, "NO_OFFER"),
+            Send.scheduler_restart(),
+            Send.agent_back("127.0.0.2"),
+            Send.until_complete(),
+            *relaunched_in_place("node-0", "127.0.0.2"),
+        ],
+        World(spec(1), agents(1)),
+    )
