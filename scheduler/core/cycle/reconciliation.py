@@ -15,7 +15,7 @@ from scheduler.core.cycle.decision import Kill, Reconcile
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.task_info import node_of_task
 from scheduler.core.state.cluster import Asked, ClusterState, Stray
-from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_disowned, may_live
+from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_disowned, may_live, task_agent
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
@@ -72,7 +72,8 @@ def kill_strays(cycle: Cycle) -> None:
 
 
 def _pairs(nodes: Iterable[NodeRecord]) -> list[tuple[str, str]]:
-    return [(node.task.id, node.agent.id) for node in by_index(nodes) if node.task and node.agent]
+    found = ((node.task, task_agent(node)) for node in by_index(nodes))
+    return [(task.id, agent.id) for task, agent in found if task and agent]
 
 
 def _doubtful(state: ClusterState, now: float) -> list[tuple[str, str]]:

@@ -19,11 +19,11 @@ from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.subscription import NOT_RECONCILED
 from scheduler.core.nodes.missing_keys import certificate_missing
 from scheduler.core.nodes.names import intent_name
-from scheduler.core.nodes.replacement import awaits_peers, move, peer_block, settle, vacate
+from scheduler.core.nodes.replacement import awaits_peers, in_old_place, move, peer_block, settle, vacate
 from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, has_ended, is_down, may_live
+from scheduler.core.state.lifecycle import UNSEEN, has_ended, is_down, may_live, task_agent
 from scheduler.core.state.node import Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
@@ -153,10 +153,13 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
         _end_task(cycle, node, intent)
     elif awaits_peers(node) and peer_block(cycle.state, node) is None:
         cycle.put(move(node, cycle.now))
+    elif node.task.state in UNSEEN and (back := in_old_place(node)) is not None:
+        # It was seen again before there was a replacement, and is lost once more: its peers are to say so again.
+        cycle.put(back)
 
 
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
-    agent = node.agent if intent.previous is None else intent.previous.agent
+    agent = task_agent(node)
     assert node.task is not None
     assert agent is not None
     end_task(cycle, node.task, agent, intent_name(node))

@@ -119,7 +119,13 @@ def move(node: NodeRecord, now: float) -> NodeRecord:
 
 
 def move_back(node: NodeRecord) -> NodeRecord | None:
-    """Return the node in its old place; None once a replacement may exist."""
+    """Return the node in its old place, not to be replaced any more; None once a replacement may exist."""
+    back = in_old_place(node)
+    return None if back is None else replace(back, intent=None)
+
+
+def in_old_place(node: NodeRecord) -> NodeRecord | None:
+    """Return the node in its old place, still to be replaced; None once a replacement may exist."""
     if not has_moved(node) or not is_left_behind(node) or node.reservation is not None:
         return None
     assert node.intent is not None
@@ -133,7 +139,7 @@ def move_back(node: NodeRecord) -> NodeRecord | None:
         deployed=before.deployed,
         host_id=before.host_id,
         address=before.address,
-        intent=None,
+        intent=replace(node.intent, previous=None),
     )
 
 

@@ -24,6 +24,7 @@ from scheduler.core.state.lifecycle import (
     is_paused,
     is_up,
     may_live,
+    task_agent,
 )
 from scheduler.core.state.naming import named
 from scheduler.core.state.node import IntentKind, NodeRecord, TaskState
@@ -89,7 +90,8 @@ def reconciliation_step(state: ClusterState) -> Step:
     if not progress.started:
         return Step(identifier, name, Status.PENDING, "waits for the subscription to Mesos", Code.NOT_REGISTERED)
     nodes = by_index(state.nodes[pending] for pending in progress.pending)
-    shown = ", ".join(f"{node.name} (agent {node.agent.hostname if node.agent else '?'})" for node in nodes[:5])
+    agents = [(node.name, task_agent(node)) for node in nodes[:5]]
+    shown = ", ".join(f"{name} (agent {agent.hostname if agent else '?'})" for name, agent in agents)
     more = f" and {len(nodes) - 5} more" if len(nodes) > 5 else ""
     message = f"Mesos has not reported the tasks of {shown}{more} yet; asked {progress.attempts} times, and asks again"
     return Step(identifier, name, Status.IN_PROGRESS, message, Code.RECONCILING)

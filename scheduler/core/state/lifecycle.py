@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from operator import attrgetter
 
-from scheduler.core.state.node import Failures, IntentKind, Membership, NodeRecord, TaskState
+from scheduler.core.state.node import Agent, Failures, IntentKind, Membership, NodeRecord, TaskState
 
 # The order of live states: an update never goes back.
 LIVE_ORDER = {TaskState.STAGING: 0, TaskState.STARTING: 1, TaskState.RUNNING: 2, TaskState.KILLING: 3}
@@ -72,6 +72,12 @@ def is_left_behind(node: NodeRecord) -> bool:
 def is_disowned(node: NodeRecord) -> bool:
     """Return whether the newest launch was given up, with its place: what runs of it is not this node any more."""
     return node.task is not None and node.agent is None and not is_left_behind(node)
+
+
+def task_agent(node: NodeRecord) -> Agent | None:
+    """Return the agent of the newest launch; for one that is left behind, that of the place before."""
+    previous = previous_place(node)
+    return previous.agent if node.agent is None and previous is not None and is_left_behind(node) else node.agent
 
 
 def is_paused(node: NodeRecord) -> bool:

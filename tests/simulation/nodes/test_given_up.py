@@ -1,10 +1,11 @@
-"""Launches that an operator gives up, and that ran all the same. No other agent has room for the node meanwhile."""
+"""Launches that were given up, and that run all the same, before another agent has room for their node."""
 
 from __future__ import annotations
 
 from scheduler.core.commands.command import ReplaceNode, RestartStep
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.node import NodeRecord
+from tests.simulation.engine.model import Mesos
 from tests.simulation.engine.samples import agents, spec
 from tests.simulation.engine.script import Expect, Line, Send, World, play
 from tests.simulation.nodes.test_restarts import UP, until_settled
@@ -93,3 +94,78 @@ def test_a_first_launch_whose_step_was_restarted_comes_back_before_another_one()
         ],
         World(spec(1), agents(1)),
     )
+
+
+def kills_arrive(arrive: bool) -> Line:
+    def run(world: World) -> None:
+        world.mesos.kill = Mesos.kill.__get__(world.mesos) if arrive else lambda task_id: None  # type: ignore[method-assign]
+
+    return Line(f"kills_arrive({arrive})", run)
+
+
+def moved_away_and_back(machines: int = 3) -> World:
+    """Return a world where node-1 was moved away from its agent, finds no other one, and is seen again."""
+    return play(
+        [
+            *UP,
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=3),
+            Send.command(ReplaceNode("node-1", "operator")),
+            Send.time(1.0, cycles=10),
+            Expect.step("node-1", Status.PENDING, "NO_OFFER_FITS", "recovery"),
+            kills_arrive(False),
+            Send.agent_back("127.0.0.3"),
+            Send.time(0.0),
+            Expect.step("node-1", Status.STARTED, "STOPPING_TASK", "recovery"),
+        ],
+        World(spec(), agents(machines)),
+    )
+
+
+def test_an_uninstall_ends_the_task_of_a_node_that_was_moved_away_from_it() -> None:
+    """Its KILL got lost, and the uninstall sent none: it never ended, and could not be forced."""
+    world = moved_away_and_back()
+    play([Send.uninstall(by_command=True), Send.time(0.5), kills_arrive(True), Send.time(10.0, cycles=12)], world)
+    assert world.scheduler.over, world.scheduler.plans()["uninstall"]
+
+
+def test_the_task_of_a_node_that_was_moved_away_from_it_is_reconciled_with_its_agent() -> None:
+    """No query named an agent, so that Mesos never answered, and nothing was done for any node."""
+    play(
+        [
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.scheduler_restart(),
+            Send.time(1.0, cycles=3),
+            Expect.step("Reconciliation", Status.COMPLETE),
+        ],
+        moved_away_and_back(),
+    )
+
+
+def test_the_names_of_agents_that_a_reconciliation_waits_for_include_that_of_a_place_before() -> None:
+    play(
+        [
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.master_restart(),
+            Send.time(1.0, cycles=2),
+            Expect.step("Reconciliation", Status.IN_PROGRESS, "RECONCILING", says="node-1 (agent 127.0.0.3)"),
+        ],
+        moved_away_and_back(),
+    )
+
+
+def test_a_node_that_is_lost_again_before_its_replacement_has_room_is_replaced() -> None:
+    """It waited until its agent came back."""
+    world = play(
+        [
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=10),
+            Expect.step("node-1", Status.PENDING, "NO_OFFER_FITS", "recovery"),
+            kills_arrive(True),
+        ],
+        moved_away_and_back(),
+    )
+    world.mesos.agents["S9"] = agents(9)[8]
+    play([until_settled(), Send.agent_back("127.0.0.3"), Send.time(5.0, cycles=10)], world)
+    assert not world.agent("127.0.0.3").volumes
+    assert world.scheduler.plans()["recovery"].status is Status.COMPLETE
