@@ -17,11 +17,11 @@ from scheduler.core.commands.command import (
 )
 from scheduler.core.nodes.intents import is_over
 from scheduler.core.nodes.names import intent_name
-from scheduler.core.nodes.replacement import move_back, place_again
+from scheduler.core.nodes.replacement import may_give_way, move_back, place_again
 from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.ring.racks import rack_problem
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, by_index, is_paused, may_live
+from scheduler.core.state.lifecycle import UNSEEN, by_index, is_paused
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
 
 # The reason of an intent that an operator requested.
@@ -130,23 +130,13 @@ def _force_replacement(node: NodeRecord) -> NodeRecord | None:
 
 
 def _replacement_problem(state: ClusterState, node: NodeRecord) -> str | None:
-    if node.intent is not None and not _may_give_way(node):
-        return f"{intent_name(node)} is under way already: {node.intent.reason}"
+    if node.intent is not None and not may_give_way(node):
+        return _under_way(node, node.intent)
     if node.deployed is None or node.task is None:
         return f"{node.name} is not a member of the ring: a new node has nothing to take over"
     if not any(other.deployed is not None and other.index != node.index for other in state.nodes.values()):
         return f"{node.name} is the only member of the ring: no other node has its data"
     return None
-
-
-def _may_give_way(node: NodeRecord) -> bool:
-    """Return whether a replacement may take the place of the node's restart.
-
-    It may if the node does not run as far as is known: its machine may be gone.
-    """
-    if node.intent is None or node.intent.kind is not IntentKind.RESTART or node.task is None:
-        return False
-    return not may_live(node) or node.task.state in UNSEEN
 
 
 def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:
@@ -158,10 +148,18 @@ def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusa
     if (back := move_back(node)) is not None:
         return replace(state, nodes={**state.nodes, node.name: back})
     if node.intent.begun_at is not None and not _is_unmoved(node.intent):
-        state_of_it = "its task has ended" if is_over(node) else "its task is being ended"
-        text = f"{intent_name(node)} has begun: {state_of_it}"
-        return Refusal(RefusalKind.CONFLICT, text)
+        return Refusal(RefusalKind.CONFLICT, f"{intent_name(node)} has begun: {_how_far(node)}")
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=None)})
+
+
+def _how_far(node: NodeRecord) -> str:
+    """Return why an intent that has begun cannot be canceled, with what is possible instead."""
+    if is_paused(node):
+        return "resume the node to start Cassandra again"
+    if is_over(node):
+        return "its task has ended"
+    lost = may_give_way(node)
+    return "its task cannot be seen; replace the node if its machine is lost" if lost else "its task is being ended"
 
 
 def _is_unmoved(intent: Intent) -> bool:
@@ -185,12 +183,17 @@ def _one(state: ClusterState, name: str) -> NodeRecord | Refusal:
 
 def _restart_problem(node: NodeRecord) -> str | None:
     if node.intent is not None:
-        return f"{intent_name(node)} is under way already: {node.intent.reason}"
+        return _under_way(node, node.intent)
     if node.deployed is None or node.task is None:
         return f"{node.name} is not a member of the ring yet: the plan deploy launches it"
     if node.task.state in UNSEEN:
         return f"{node.name} may run on an agent that Mesos cannot reach: its task cannot be ended"
     return None
+
+
+def _under_way(node: NodeRecord, intent: Intent) -> str:
+    out = "; resume the node first" if intent.kind is IntentKind.PAUSE else ""
+    return f"{intent_name(node)} is under way already: {intent.reason}{out}"
 
 
 def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:

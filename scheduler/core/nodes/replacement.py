@@ -143,6 +143,16 @@ def in_old_place(node: NodeRecord) -> NodeRecord | None:
     )
 
 
+def may_give_way(node: NodeRecord) -> bool:
+    """Return whether a replacement may take the place of the node's restart or pause.
+
+    It may if the node does not run as far as is known: its machine may be gone.
+    """
+    if node.intent is None or node.intent.kind not in (IntentKind.RESTART, IntentKind.PAUSE) or node.task is None:
+        return False
+    return not may_live(node) or node.task.state in UNSEEN or node.missing is not None
+
+
 def place_again(state: ClusterState, node: NodeRecord, forced: bool, now: float) -> NodeRecord | None:
     """Return the record of an ended replacement for another placement; None for any other node.
 

@@ -17,17 +17,19 @@ from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import (
     by_index,
+    describe,
     has_ended,
     has_given_up,
     is_down,
     is_leaving,
     is_paused,
+    is_running,
     is_up,
     may_live,
     task_agent,
 )
 from scheduler.core.state.naming import named
-from scheduler.core.state.node import IntentKind, NodeRecord, TaskState
+from scheduler.core.state.node import Intent, IntentKind, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 
 # The first word of a step, as "Deploying" and "Recovering" are.
@@ -226,10 +228,10 @@ def _recovery_status(
         text = f"{node.name} is moved away from its agent" if held is None else held[1]
         return Status.STARTED, Reason(Code.PEER_VIEW, text)
     if node.intent is not None and not intents.is_over(node):
-        return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {node.intent.reason}")
+        return _ending_status(state, node, node.intent)
     if is_leaving(node):
         return Status.STARTED, Reason(Code.LEAVES, "it has left the ring; its reservation is released")
-    if is_paused(node) and node.mode == "PAUSED":
+    if is_paused(node) and is_running(node) and node.mode == "PAUSED":
         where = agent_name(node)
         text = f"Cassandra is off, its volume is mounted in its task's sandbox on {where} until it is resumed"
         return Status.WAITING, Reason(Code.PAUSED, text)
@@ -240,6 +242,17 @@ def _recovery_status(
     if block is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     return Status.PENDING, _wait_for_offer(state, node)
+
+
+def _ending_status(state: ClusterState, node: NodeRecord, intent: Intent) -> tuple[Status, Reason]:
+    """Return how the end of the task stands that the intent names: no KILL reaches an agent that is away."""
+    status, reason = _live_status(state, node)
+    if status is not Status.WAITING:
+        return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {intent.reason}")
+    lost = "; if its machine is lost, replace the node" if replacement.may_give_way(node) else ""
+    return status, Reason(
+        reason.code, f"{reason.sentence}; {describe(intent.kind)} goes on once it is seen again{lost}"
+    )
 
 
 def _wait_for_offer(state: ClusterState, node: NodeRecord) -> Reason:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands.command import CancelIntent, PauseNode, RefusalKind, ResumeNode
+from scheduler.core.commands.command import CancelIntent, PauseNode, RefusalKind, ReplaceNode, ResumeNode
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.node import IntentKind
-from tests.simulation.engine.samples import begin
+from tests.simulation.engine.samples import agents, begin, spec
 from tests.simulation.engine.script import Expect, Line, Send, World, go_on_crashing, play
 from tests.simulation.nodes.test_restarts import UP, relaunched_before_its_turn, restart, settled, until_settled
 
@@ -97,7 +97,9 @@ def test_what_is_refused() -> None:
             Send.command(PauseNode("node-1", "op", forced=True)),
             Expect.refused(PAUSE, RefusalKind.CONFLICT, "the pause of node-1 is under way already"),
             until_paused(),
-            Expect.refused(CancelIntent("node-1", "op"), RefusalKind.CONFLICT, "has begun"),
+            Expect.refused(CancelIntent("node-1", "op"), RefusalKind.CONFLICT, "has begun: resume the node"),
+            Expect.refused(restart("node-1"), RefusalKind.CONFLICT, "; resume the node first"),
+            Expect.refused(ReplaceNode("node-1", "op", forced=True), RefusalKind.CONFLICT, "; resume the node first"),
         ]
     )
 
@@ -162,4 +164,24 @@ def test_a_node_that_recovers_before_its_pause_begins() -> None:
             Send.command(RESUME),
             until_settled(),
         ]
+    )
+
+
+def test_one_whose_agent_is_lost_says_so_and_can_be_replaced() -> None:
+    """The plan said that its volume is mounted, and a replacement was refused."""
+    play(
+        [
+            *UP,
+            Send.command(PAUSE),
+            until_paused(),
+            Expect.launched("node-1"),
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=3),
+            Expect.step("node-1", Status.WAITING, "UNREACHABLE", "recovery", says="agent cannot be reached"),
+            Send.command(ReplaceNode("node-1", "op")),
+            until_settled(),
+            Expect.launched("node-1"),
+            Expect.plan(Status.COMPLETE, "recovery"),
+        ],
+        World(spec(), agents(5)),
     )

@@ -363,6 +363,25 @@ def test_a_node_whose_machine_is_lost_during_its_restart() -> None:
     )
 
 
+def test_a_node_that_is_lost_before_its_task_could_be_ended() -> None:
+    """The plan said that the task was being ended, without an end."""
+    canceled = CancelIntent("node-1", "operator")
+    play(
+        [
+            Send.command(RestartNodes(("node-1",), "operator")),
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=20),
+            Expect.step("node-1", Status.WAITING, "UNREACHABLE", "recovery", "the restart goes on once it is seen"),
+            Expect.step("node-1", Status.WAITING, "UNREACHABLE", "recovery", "if its machine is lost, replace the"),
+            Expect.refused(canceled, RefusalKind.CONFLICT, "its task cannot be seen; replace the node if its machine"),
+            Send.command(REPLACE),
+            until_settled(),
+            Expect.launched("node-1"),
+        ],
+        world(),
+    )
+
+
 def test_a_node_whose_machine_is_lost_before_its_restart_has_begun() -> None:
     play(
         [
