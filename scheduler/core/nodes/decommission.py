@@ -163,6 +163,12 @@ def _under_way(state: ClusterState, node: NodeRecord, operation: OperationRecord
     return Reason(Code.LEAVES, f"{wanted}: it leaves, see the plan {KIND}")
 
 
+def departure_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return what the step of a node says that leaves the ring for fewer NODES; None for any other node."""
+    above = node.index >= state.target.spec.nodes
+    return shrink_reason(state, node) if above else return_reason(state, node)
+
+
 def return_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
     """Return why a member still leaves although NODES is higher again; None for any other node."""
     operation = state.operations.get(KIND)

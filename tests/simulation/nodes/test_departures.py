@@ -9,6 +9,7 @@ import pytest
 
 from scheduler.core.commands.command import (
     Command,
+    ForceComplete,
     Interrupt,
     Proceed,
     RefusalKind,
@@ -79,6 +80,26 @@ def test_fewer_nodes_the_highest_leaves_first() -> None:
             Send.time(60.0, cycles=5),
             Expect.launched(),
             Expect.plan(Status.COMPLETE),
+        ]
+    )
+
+
+def test_the_step_of_a_node_that_leaves_cannot_be_forced() -> None:
+    """The answer was that it is complete, and nothing changed."""
+    force = ForceComplete("deploy", "Deploy", "node-2")
+    refused = "The step of node-2 cannot be forced: NODES is "
+    play(
+        [
+            *UP,
+            Send.hold("decommission-node-2"),
+            Send.scheduler_restart(nodes=2),
+            Send.until_running("decommission-node-2"),
+            Expect.refused(force, RefusalKind.CONFLICT, f"{refused}2: it leaves, see the plan decommission"),
+            Send.scheduler_restart(nodes=3),
+            Send.time(1.0, cycles=2),
+            Expect.refused(force, RefusalKind.CONFLICT, f"{refused}3 again: it leaves, because NODES was lower"),
+            Send.hold(),
+            Send.until_complete(),
         ]
     )
 
