@@ -21,6 +21,7 @@ from scheduler.core.maintenance import backup_places
 from scheduler.core.maintenance.replay import replaced
 from scheduler.core.maintenance.request import Request, check, check_names, named_tables, names_tables
 from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
+from scheduler.core.nodes.decommission import has_left
 from scheduler.core.state.exclusion import exclusion, remarks
 from scheduler.core.state.operation import stamp
 from scheduler.core.state.operation_kinds import KINDS
@@ -43,7 +44,8 @@ def start(kind: str, body: Json) -> tuple[str, str]:
         Unavailable: A node or the loop did not answer; nothing has changed.
     """
     state = snapshot().state
-    nodes = [node.name for node in launched(state)]
+    # The record of a node that has left stays until its task has ended: no job could run there any more.
+    nodes = [node.name for node in launched(state) if not has_left(state, node)]
     request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")

@@ -65,6 +65,18 @@ def test_what_the_scheduler_begins_itself_cannot_be_started(client: FlaskClient,
     assert client.put(f"/v1/{kind}/continue").status_code == 404
 
 
+@pytest.mark.parametrize("kind", ["backup", "restore", "cleanup"])
+def test_a_node_that_has_left_is_not_among_all_nodes(client: FlaskClient, gateway: CoreGateway, kind: str) -> None:
+    """Its record stays until its task has ended: a backup of it waited for a node without a record for ever."""
+    exists(gateway, kind)
+    left = replace(gateway.state.nodes["node-2"], mode="DECOMMISSIONED")
+    gateway.state = replace(gateway.state, nodes={**gateway.state.nodes, "node-2": left})
+    assert put(client, PATHS[kind], body_of(kind))[0] == 202
+    submitted, _ = gateway.submitted[0]
+    assert isinstance(submitted, StartOperation)
+    assert submitted.nodes == ("node-0", "node-1")
+
+
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 @pytest.mark.parametrize("kind", sorted(PATHS))
 def test_every_kind_can_be_started(client: FlaskClient, gateway: CoreGateway, kind: str, method: str) -> None:

@@ -81,6 +81,10 @@ UPLOAD = step("backup.Upload.node-0", StepState.COMPLETE)
 SNAPSHOTS = tuple(step(f"backup.Snapshot.node-{index}", StepState.COMPLETE) for index in range(3))
 
 
+# Its record stays until its task has ended.
+GONE = state(up(0), up(1), up(2, mode="DECOMMISSIONED"))
+
+
 @pytest.mark.parametrize(
     ("found", "command", "kind", "words"),
     [
@@ -93,6 +97,7 @@ SNAPSHOTS = tuple(step(f"backup.Snapshot.node-{index}", StepState.COMPLETE) for 
         (known(LIVE), begin("flush", "b"), "conflict", "Flush cannot begin: Cleanup is in progress since 1970-01-01T0"),
         (known(BEING_STOPPED), begin("cleanup", "b"), "conflict", "Cleanup already being stopped since 1970-01-01T00:"),
         (known(), begin("flush", nodes=4), "invalid", "nodes: there is no node-3"),
+        (GONE, begin("backup"), "conflict", "nodes: node-2 left the ring meanwhile: nothing was changed."),
         (known(), StopOperation("repair"), "conflict", "Repair already not running"),
         (known(BEING_STOPPED), TuneOperation("repair", {}), "conflict", "Repair already not running"),
         (known(BACKUP), StopOperation("backup"), "conflict", "Backup already not running"),
