@@ -33,6 +33,7 @@ from scheduler.core.state.lifecycle import (
     by_index,
     is_down,
     is_joining,
+    is_leaving,
     is_left_behind,
     is_running,
     may_live,
@@ -192,7 +193,9 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
         return block
     if not has_moved(node) and (block := join_block(state)) is not None:
         return block
-    down = [] if _is_forced(node) else [other.name for other in others if is_down(other)]
+    # One that has left the ring waits for the replacement that goes on, so that must not wait for it.
+    members = [other for other in others if not is_leaving(other)]
+    down = [] if _is_forced(node) else [other.name for other in members if is_down(other)]
     if down:
         return Reason(Code.NODE_DOWN, f"{node.name} does not join while {', '.join(down[:5])} is down")
     if joining := [other.name for other in others if is_joining(other)]:

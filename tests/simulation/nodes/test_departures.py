@@ -13,6 +13,7 @@ from scheduler.core.commands.command import (
     Interrupt,
     Proceed,
     RefusalKind,
+    ReplaceNode,
     RestartStep,
     StartOperation,
     StopOperation,
@@ -102,6 +103,26 @@ def test_the_step_of_a_node_that_leaves_cannot_be_forced() -> None:
             Send.until_complete(),
         ]
     )
+
+
+def test_a_node_leaves_while_another_waits_for_its_replacement() -> None:
+    """The departure waited for the replacement, and the replacement for the node that had left."""
+    world = play(
+        [
+            *UP,
+            Send.command(decommission("node-1")),
+            Send.command(Interrupt("decommission")),
+            Send.command(ReplaceNode("node-2", "operator")),
+            Send.time(1.0, cycles=10),
+            Expect.step("node-2", Status.PENDING, "NO_OFFER_FITS", "recovery"),
+            Send.command(Proceed("decommission")),
+            Send.until_complete("decommission"),
+            Expect.step("node-1", Status.PENDING, "OTHER_INTENT", "recovery", says="the replacement of node-2"),
+        ]
+    )
+    world.mesos.agents["S9"] = agents(9)[8]
+    gone = until("node-1 is gone", lambda found: found.scheduler.state.nodes["node-1"].left)
+    play([gone, Send.until_complete(), Send.until_complete("recovery")], world)
 
 
 def test_more_nodes_after_fewer() -> None:
