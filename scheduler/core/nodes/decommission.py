@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scheduler.core.configuration.standing_plans import DEPLOY, interruption
+from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interruption
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes.names import intent_name
-from scheduler.core.nodes.replacement import vacate
+from scheduler.core.nodes.replacement import has_moved, vacate
 from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, is_parked
@@ -134,6 +134,9 @@ def restart_leaving_node(state: ClusterState, operation: OperationRecord, now: f
 def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
     """Return what a node above the number of the target waits for."""
     wanted = f"NODES is {state.target.spec.nodes}"
+    if has_moved(node):
+        # Its tokens are in the ring still: without a replacement, nobody streams its data to the others.
+        return Reason(Code.LEAVES, f"{wanted}: it leaves once it has been replaced, see the plan {RECOVERY}")
     if node.deployed is None:
         if may_live(node):
             return Reason(Code.LEAVES, f"{wanted}: it leaves once it has joined")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from scheduler.core.commands.command import (
+    CancelIntent,
     Command,
     ForceComplete,
     Interrupt,
@@ -101,6 +102,25 @@ def test_the_step_of_a_node_that_leaves_cannot_be_forced() -> None:
             Expect.refused(force, RefusalKind.CONFLICT, f"{refused}3 again: it leaves, because NODES was lower"),
             Send.hold(),
             Send.until_complete(),
+        ]
+    )
+
+
+def test_a_node_that_is_to_leave_while_it_waits_for_its_replacement_says_so() -> None:
+    """It said that its reservation is released."""
+    play(
+        [
+            *UP,
+            Send.command(ReplaceNode("node-2", "operator")),
+            Send.time(1.0, cycles=10),
+            Send.scheduler_restart(nodes=2),
+            Send.time(1.0, cycles=10),
+            Expect.step(
+                "node-2", Status.IN_PROGRESS, "LEAVES", says="once it has been replaced, see the plan recovery"
+            ),
+            Expect.step("node-2", Status.PENDING, "NO_OFFER_FITS", "recovery"),
+            Send.command(CancelIntent("node-2", "operator")),
+            until("two nodes are left", shrunk),
         ]
     )
 
