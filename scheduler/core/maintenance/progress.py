@@ -9,6 +9,7 @@ from executor.protocol import JobProgress
 from scheduler.core.configuration.standing_plans import describe_interrupt
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import back_off
+from scheduler.core.ring.readiness import why_down
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index, is_joining, is_up
 from scheduler.core.state.node import NodeRecord
@@ -156,8 +157,8 @@ def _other_operation(view: View) -> Reason | None:
 def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
     """Return what holds back a job on this node; None if the node is ready for it."""
     if node is None or not is_up(node):
-        mode = "it has no record" if node is None else f"its mode is {node.mode}"
-        return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {mode}")
+        words = "it has no record" if node is None else why_down(node)
+        return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {words}")
     if node.intent is not None and node.intent.begun_at is not None:
         return Reason(Code.OTHER_INTENT, f"waits for {intent_name(node)}")
     if (other := view.busy.get(name)) is not None:

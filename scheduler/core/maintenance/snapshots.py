@@ -14,6 +14,7 @@ from typing import Any
 
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.maintenance.progress import View
+from scheduler.core.ring.readiness import why_down
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import UNSEEN, is_up
 from scheduler.core.state.node import Failures
@@ -138,7 +139,7 @@ def _may_go_without(step: StepRecord) -> bool:
 
 def _absence(state: ClusterState, name: str) -> str:
     node = state.nodes.get(name)
-    return "it is no longer a node" if node is None else f"it was not NORMAL, its mode is {node.mode or 'unknown'}"
+    return "it is no longer a node" if node is None else f"it was not NORMAL, {why_down(node)}"
 
 
 def _retake(cycle: Cycle, operation: OperationRecord) -> bool:

@@ -15,6 +15,7 @@ from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.replacement import has_moved, vacate
 from scheduler.core.ring.availability import ring_strain, survey
+from scheduler.core.ring.readiness import why_down
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, is_parked
 from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, is_up, may_live, previous_place
@@ -103,7 +104,7 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
     if node.intent is not None:
         return f"{intent_name(node)} is pending: {node.intent.reason}"
     if node.deployed is None or not is_running(node) or node.mode not in ("NORMAL", "LEAVING", "DECOMMISSION_FAILED"):
-        return f"{node.name} is not a member of the ring that is up: its mode is {node.mode}"
+        return f"{node.name} is not a member of the ring that is up: {why_down(node)}"
     others = [other for other in by_index(state.nodes.values()) if other.deployed and other.index != node.index]
     if not others:
         return f"{node.name} is the only member of the ring: no other node can hold its data"
@@ -135,7 +136,7 @@ def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
     """Return what a node above the number of the target waits for."""
     wanted = f"NODES is {state.target.spec.nodes}"
     if has_moved(node):
-        # Its tokens are in the ring still: without a replacement, nobody streams its data to the others.
+        # Its tokens are in the ring still: without a replacement, no node streams its data to the others.
         return Reason(Code.LEAVES, f"{wanted}: it leaves once it has been replaced, see the plan {RECOVERY}")
     if node.deployed is None:
         if may_live(node):

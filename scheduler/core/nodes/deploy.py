@@ -197,7 +197,8 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     members = [other for other in others if not is_leaving(other)]
     down = [] if _is_forced(node) else [other.name for other in members if is_down(other)]
     if down:
-        return Reason(Code.NODE_DOWN, f"{node.name} does not join while {', '.join(down[:5])} is down")
+        words = f"{', '.join(down[:5])} {'is' if len(down) == 1 else 'are'} down"
+        return Reason(Code.NODE_DOWN, f"{node.name} does not join while {words}")
     if joining := [other.name for other in others if is_joining(other)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
     if choose_seeds(state, node) is None:

@@ -79,6 +79,13 @@ def own_reason(state: ClusterState, node: NodeRecord) -> Reason | None:
     return None
 
 
+def why_down(node: NodeRecord) -> str:
+    """Return a clause on a node that is not up; the mode of a task that no one sees is the last that it had."""
+    if node.mode == "NORMAL" and node.task is not None and node.task.state in _NOT_RUNNING:
+        return _NOT_RUNNING[node.task.state][1]
+    return f"its mode is {node.mode or 'unknown'}"
+
+
 def needs_native_transport(state: ClusterState, node: NodeRecord) -> bool:
     """Return whether the node's configuration starts CQL."""
     assert node.task is not None

@@ -199,6 +199,10 @@ def test_what_holds_a_step_back(
 BUSY = step("cleanup.Cleanup.node-0", RUNNING, operation="second")
 
 
+# The record keeps the last mode of a task that Mesos cannot see.
+AWAY = replace(down(0, TaskState.UNREACHABLE), mode="NORMAL")
+
+
 @pytest.mark.parametrize(
     ("nodes", "found", "code", "words"),
     [
@@ -207,6 +211,12 @@ BUSY = step("cleanup.Cleanup.node-0", RUNNING, operation="second")
         ((up(0, mode="LEAVING"),), [], "NODE_DOWN", "its mode is LEAVING"),
         ((down(0),), [], "NODE_DOWN", "its mode is UNKNOWN"),
         ((down(0, TaskState.UNREACHABLE),), [], "NODE_DOWN", "its mode is UNKNOWN"),
+        (
+            (AWAY,),
+            [],
+            "NODE_DOWN",
+            "waits for node-0 to be NORMAL: its agent cannot be reached; it may still run there",
+        ),
         ((up(0),), [BUSY], "OTHER_JOB", "waits for the job Cleanup of node-0 of the operation cleanup"),
         ((up(0), node(1, TaskState.STAGING)), [], "OTHER_JOINS", "waits for node-1 to join the ring"),
     ],
