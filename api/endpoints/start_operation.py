@@ -24,7 +24,7 @@ from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
 from scheduler.core.nodes.decommission import has_left
 from scheduler.core.state.exclusion import exclusion, remarks
 from scheduler.core.state.operation import stamp
-from scheduler.core.state.operation_kinds import KINDS
+from scheduler.core.state.operation_kinds import DECOMMISSION, KINDS
 from scheduler.loop.snapshot import QuestionRefused, Unavailable
 from scheduler.security.sealing import SETTINGS
 
@@ -45,7 +45,7 @@ def start(kind: str, body: Json) -> tuple[str, str]:
     """
     state = snapshot().state
     # The record of a node that has left stays until its task has ended: no job could run there any more.
-    nodes = [node.name for node in launched(state) if not has_left(state, node)]
+    nodes = [node.name for node in launched(state) if kind == DECOMMISSION or not has_left(state, node)]
     request = checked(check(kind, body, nodes))
     if not nodes:
         raise RequestError(_CONFLICT, f"{KINDS[kind].title} cannot begin: no node was launched yet.")

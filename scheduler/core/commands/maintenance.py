@@ -105,14 +105,14 @@ def _start(state: ClusterState, command: StartOperation, now: float) -> ClusterS
         return Refusal(RefusalKind.CONFLICT, reason)
     if unknown := [name for name in command.nodes if name not in state.nodes]:
         return Refusal(RefusalKind.INVALID, f"nodes: there is no {', '.join(unknown)}")
-    if gone := [name for name in command.nodes if decommission.has_left(state, state.nodes[name])]:
-        words = f"nodes: {', '.join(gone)} left the ring meanwhile: nothing was changed. Send the request again"
-        return Refusal(RefusalKind.CONFLICT, words)
     if command.plan == decommission.KIND:
         leaving = state.nodes[command.nodes[0]]
         problem = decommission.departure_problem(state, leaving, bool(command.request.get("force")))
         if problem is not None:
             return Refusal(RefusalKind.CONFLICT, problem)
+    if gone := [name for name in command.nodes if decommission.has_left(state, state.nodes[name])]:
+        words = f"nodes: {', '.join(gone)} left the ring meanwhile: nothing was changed. Send the request again"
+        return Refusal(RefusalKind.CONFLICT, words)
     if command.plan == ROTATION and (problem := _rotation_problem(state, command)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     operation = OperationRecord(

@@ -15,13 +15,15 @@ from scheduler.core.commands.command import (
     RestartNodes,
     ResumeNode,
 )
+from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interruption
 from scheduler.core.nodes.intents import is_over
 from scheduler.core.nodes.names import intent_name
-from scheduler.core.nodes.replacement import may_give_way, move_back, place_again
+from scheduler.core.nodes.recovery import is_rolled_out
+from scheduler.core.nodes.replacement import lost_reason, may_give_way, move_back, place_again
 from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.ring.racks import rack_problem
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, by_index, is_paused
+from scheduler.core.state.lifecycle import UNSEEN, by_index, is_leaving, is_paused
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
 
 # The reason of an intent that an operator requested.
@@ -40,7 +42,7 @@ def command_node(state: ClusterState, command: NodeCommand, now: float) -> Clust
         case ResumeNode():
             return _resume(state, command, now)
         case CancelIntent():
-            return _cancel(state, command)
+            return _cancel(state, command, now)
 
 
 def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterState | Refusal:
@@ -139,17 +141,29 @@ def _replacement_problem(state: ClusterState, node: NodeRecord) -> str | None:
     return None
 
 
-def _cancel(state: ClusterState, command: CancelIntent) -> ClusterState | Refusal:
+def _cancel(state: ClusterState, command: CancelIntent, now: float) -> ClusterState | Refusal:
     node = _one(state, command.node)
     if isinstance(node, Refusal):
         return node
     if node.intent is None:
         return Refusal(RefusalKind.CONFLICT, f"{node.name} has no pending action to cancel")
+    if (again := _why_again(state, node, now)) is not None:
+        return Refusal(RefusalKind.CONFLICT, f"{intent_name(node)} would begin again at once: {again}")
     if (back := move_back(node)) is not None:
         return replace(state, nodes={**state.nodes, node.name: back})
     if node.intent.begun_at is not None and not _is_unmoved(node.intent):
         return Refusal(RefusalKind.CONFLICT, f"{intent_name(node)} has begun: {_how_far(node)}")
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=None)})
+
+
+def _why_again(state: ClusterState, node: NodeRecord, now: float) -> str | None:
+    """Return why the scheduler would store a canceled intent again; None if it would not."""
+    if is_leaving(node):
+        return "it has left the ring"
+    if is_rolled_out(node) and interruption(state, DEPLOY) is None:
+        return f"its settings differ from the target; interrupt the plan {DEPLOY} first, or take the settings back"
+    lost = lost_reason(state, move_back(node) or replace(node, intent=None), now)
+    return None if lost is None else f"{lost}; interrupt the plan {RECOVERY} to hold it back"
 
 
 def _how_far(node: NodeRecord) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scheduler.core.commands.command import ReplaceNode
+from scheduler.core.commands.command import CancelIntent, RefusalKind, ReplaceNode
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.operation import OperationState
 from scheduler.core.state.spec import Policy
@@ -118,6 +118,9 @@ def test_a_clock_that_jumps_ahead_does_not_make_a_member_be_away_for_longer() ->
     )
 
 
+BEGINS_AGAIN = "the replacement of node-1 would begin again at once: it was not seen for "
+
+
 def test_never_while_another_member_is_down() -> None:
     play(
         [
@@ -128,6 +131,7 @@ def test_never_while_another_member_is_down() -> None:
             Send.time(60.0, cycles=30),
             Expect.launched(),
             Expect.step("node-1", Status.PENDING, "NODE_DOWN", "recovery", says="node-2 is down"),
+            Expect.refused(CancelIntent("node-1", "operator"), RefusalKind.CONFLICT, BEGINS_AGAIN),
             Send.agent_back("127.0.0.4"),
             until_settled(),
             Expect.launched("node-1"),

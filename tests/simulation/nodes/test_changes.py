@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.commands.command import ForceComplete, Interrupt, Proceed, RefusalKind, ReplaceNode, SetTarget
+from scheduler.core.commands.command import (
+    CancelIntent,
+    ForceComplete,
+    Interrupt,
+    Proceed,
+    RefusalKind,
+    ReplaceNode,
+    SetTarget,
+)
 from scheduler.core.configuration.overrides import active_overrides, change_overrides, restore_overrides
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.configuration import Override, Overrides
@@ -83,6 +91,30 @@ def test_settings_of_the_api_are_rolled_out_and_outlive_the_scheduler() -> None:
             Send.until_complete(cycles=200),
             until_settled(),
             has_heaps(256, 256, 256),
+        ]
+    )
+
+
+def test_a_restart_of_the_roll_out_cannot_be_canceled_unless_it_is_interrupted() -> None:
+    """The answer was that it is canceled, and the next cycle stored it again."""
+    cancel = CancelIntent("node-0", "operator")
+    why = "the restart of node-0 would begin again at once: its settings differ from the target"
+    play(
+        [
+            *UP,
+            Send.command(Interrupt("recovery")),
+            put(CASSANDRA_HEAP_SIZE_MB="512"),
+            Send.time(1.0, cycles=5),
+            Expect.step("node-0", Status.PENDING, "INTERRUPTED", "recovery"),
+            Expect.refused(cancel, RefusalKind.CONFLICT, why),
+            Send.command(Interrupt("deploy")),
+            Send.command(cancel),
+            Send.time(1.0, cycles=5),
+            Expect.state("nothing is intended", settled),
+            Send.command(Proceed("deploy")),
+            Send.command(Proceed("recovery")),
+            Send.until_complete(),
+            Expect.launched("node-0", "node-1", "node-2"),
         ]
     )
 
