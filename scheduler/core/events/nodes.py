@@ -126,13 +126,23 @@ def _down_cause(node: NodeRecord) -> str:
 def _intent(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
     one, other = old.intent, new.intent
     if one is not None and (other is None or _is_other(one, other)):
-        words = "is done" if one.begun_at is not None else "is cancelled"
-        yield _intent_entry(new, one, now, words)
+        yield _intent_entry(new, one, now, _end_of(one, new))
     if other is not None and (one is None or _is_other(one, other)):
         yield _intent_entry(new, other, now, "is stored and waits for its turn")
         one = None
     if other is not None and other.begun_at is not None and (one is None or one.begun_at is None):
         yield _intent_entry(new, other, now, "begins")
+
+
+def _end_of(intent: Intent, node: NodeRecord) -> str:
+    """Return how this intent of the node ended."""
+    following = node.intent
+    resumed = intent.kind is IntentKind.PAUSE and following is not None and following.kind is IntentKind.RESTART
+    if following is not None and not resumed:
+        return f"gives way to the {_NAMES[following.kind]}"
+    # A replacement can be cancelled until there is one, although it has begun.
+    unmade = intent.kind is IntentKind.REPLACE and (node.task is None or node.task.id == intent.task_id)
+    return "is cancelled" if intent.begun_at is None or unmade else "is done"
 
 
 def _is_other(one: Intent, other: Intent) -> bool:

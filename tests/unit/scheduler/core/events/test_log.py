@@ -92,6 +92,31 @@ def test_what_became_of_a_node(node: NodeRecord, expected: list[str]) -> None:
     assert found(STATE, with_node(STATE, node)) == expected
 
 
+BEGUN = replace(INTENT, begun_at=NOW)
+PAUSED = replace(BEGUN, kind=IntentKind.PAUSE)
+REPLACED = replace(BEGUN, kind=IntentKind.REPLACE)
+NEXT = replace(NODE, task=replace(task_of(NODE), id="node-1__next"))
+
+
+@pytest.mark.parametrize(
+    ("intent", "after", "words"),
+    [
+        (INTENT, NODE, "the restart is cancelled"),
+        (BEGUN, NEXT, "the restart is done"),
+        (BEGUN, replace(NODE, intent=replace(REPLACED, requested_at=NOW + 1)), "the restart gives way to the repl"),
+        (INTENT, replace(NODE, intent=replace(PAUSED, requested_at=NOW + 1)), "the restart gives way to the pause"),
+        (PAUSED, replace(NODE, intent=replace(BEGUN, requested_at=NOW + 1)), "the pause is done"),
+        (PAUSED, replace(NODE, intent=replace(REPLACED, requested_at=NOW + 1)), "the pause gives way to the repl"),
+        (REPLACED, NODE, "the replacement is cancelled"),
+        (REPLACED, NEXT, "the replacement is done"),
+    ],
+)
+def test_how_an_intent_ended(intent: Intent, after: NodeRecord, words: str) -> None:
+    """A replacement that was cancelled after it had begun was said to be done, as was what gave way to it."""
+    told = found(with_node(STATE, replace(NODE, intent=intent)), with_node(STATE, after))
+    assert any(line.startswith(f"INTENT: node-1: {words}") for line in told), told
+
+
 def test_a_node_that_is_down_says_why() -> None:
     seen = STATE.sightings["node-1"]
     sightings = {**STATE.sightings, "node-1": replace(seen, status=replace(seen.status, error="No space left"))}
