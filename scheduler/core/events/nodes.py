@@ -9,7 +9,16 @@ from scheduler.core.nodes.names import agent_name
 from scheduler.core.ring.missing import describe_missing
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
-from scheduler.core.state.lifecycle import ENDED, UNSEEN, by_index, has_ended, has_given_up, is_down, shorten
+from scheduler.core.state.lifecycle import (
+    ENDED,
+    UNSEEN,
+    by_index,
+    has_ended,
+    has_given_up,
+    is_down,
+    previous_place,
+    shorten,
+)
 from scheduler.core.state.node import Intent, IntentKind, NodeRecord
 
 _NAMES = {
@@ -39,12 +48,20 @@ def _node(old: NodeRecord, new: NodeRecord, now: float, words: str) -> Iterable[
     yield from _intent(old, new, now)
     if new.reservation is not None and (old.reservation is None or old.reservation.id != new.reservation.id):
         reserved = f"resources and the volume {new.reservation.volume_id} are reserved on {agent_name(new)}"
+        if new.reservation.id in _former(old):
+            reserved = f"it has its place on {agent_name(new)} again, with the volume {new.reservation.volume_id}"
         yield _entry(new, EntryKind.RESERVED, now, reserved, subject=new.reservation.id)
     if new.task is not None and (old.task is None or old.task.id != new.task.id):
         yield _launch_entry(old, new, now)
     else:
         yield from _task(old, new, now)
     yield from _membership(old, new, now, words)
+
+
+def _former(node: NodeRecord) -> set[str]:
+    """Return the reservations that a node without a place has given up, and can take back."""
+    places = (node.given_up, previous_place(node))
+    return {place.reservation.id for place in places if place is not None}
 
 
 def _launch_entry(old: NodeRecord, new: NodeRecord, now: float) -> Entry:

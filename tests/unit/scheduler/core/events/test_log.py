@@ -24,7 +24,7 @@ from scheduler.core.events.maintenance import operation_entries
 from scheduler.core.state import codec, record_kinds
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
-from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, TaskRecord, TaskState
+from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord, Place, TaskRecord, TaskState
 from scheduler.core.state.operation import OperationState
 from tests.unit.scheduler.core.samples import down, operation, up
 from tests.unit.scheduler.core.samples import state as make_state
@@ -115,6 +115,16 @@ def test_how_an_intent_ended(intent: Intent, after: NodeRecord, words: str) -> N
     """A replacement that was cancelled after it had begun was said to be done, as was what gave way to it."""
     told = found(with_node(STATE, replace(NODE, intent=intent)), with_node(STATE, after))
     assert any(line.startswith(f"INTENT: node-1: {words}") for line in told), told
+
+
+def test_a_place_that_a_node_takes_back_is_not_reserved_anew() -> None:
+    """Either its launch was given up, or its replacement is cancelled."""
+    assert NODE.agent is not None
+    assert NODE.reservation is not None
+    place = Place(NODE.agent, NODE.reservation, NODE.rack)
+    out = replace(NODE, agent=None, reservation=None, given_up=place)
+    told = found(with_node(STATE, out), with_node(STATE, NODE))
+    assert told == ["RESERVED: node-1: it has its place on 127.0.0.3 again, with the volume volume-1"]
 
 
 def test_a_node_that_is_down_says_why() -> None:
