@@ -70,8 +70,11 @@ def is_left_behind(node: NodeRecord) -> bool:
 
 
 def is_disowned(node: NodeRecord) -> bool:
-    """Return whether the newest launch was given up, with its place: what runs of it is not this node any more."""
-    return node.task is not None and node.agent is None and not is_left_behind(node)
+    """Return whether the newest launch was given up, with its place: what runs of it is not this node any more.
+
+    An earlier version could store a member without a place, whose task lives: that one is left alone.
+    """
+    return has_ended(node) and node.agent is None and not is_left_behind(node)
 
 
 def task_agent(node: NodeRecord) -> Agent | None:

@@ -1,10 +1,12 @@
-"""Words about nodes and jobs, as far as a record has room for them."""
+"""Words about nodes and jobs, as far as a record has room for them; launches that were given up."""
 
 from __future__ import annotations
 
 import pytest
 
-from scheduler.core.state.lifecycle import shorten
+from scheduler.core.state.lifecycle import is_disowned, shorten
+from scheduler.core.state.node import NodeRecord, TaskState
+from tests.unit.scheduler.core.samples import down, node, up
 
 
 @pytest.mark.parametrize(
@@ -33,3 +35,17 @@ def test_a_short_first_line_stays() -> None:
 def test_a_long_first_line_does_not_stay() -> None:
     found = shorten("y" * 101 + "\n" + "x" * 900)
     assert found == "…" + "x" * 897
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (down(0, TaskState.LOST, agent=None, reservation=None), True),
+        (down(0, TaskState.LOST), False),
+        (node(0, None, agent=None, reservation=None), False),
+        # A record of an earlier version, of a member that serves: to end it would be worse.
+        (up(0, agent=None, reservation=None), False),
+    ],
+)
+def test_a_launch_is_disowned_once_its_place_was_given_up(found: NodeRecord, expected: bool) -> None:
+    assert is_disowned(found) is expected
