@@ -353,8 +353,8 @@ class Loop:
         self._store_was_unavailable = True
         self._count("store_failures_total")
         if self._last is not None:
-            # The state stays old, but the connection to Mesos is known.
-            self._last = replace(self._last, connected=self._sender.connected, tried_at=self._sources.now())
+            # The state stays old, but the loop lives, and the connection to Mesos is known.
+            self._last = replace(self._last, connected=self._sender.connected)
             self._publish(self._last)
         for asked, _ in answers:
             refuse(asked.answer, f"the command was not stored: {error}")

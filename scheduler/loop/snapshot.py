@@ -36,7 +36,6 @@ class Snapshot:
 
     `at` is the time of the cycle in seconds since the epoch. `evaluations` are the last offer evaluations, newest last.
     `connected` tells whether Mesos has the framework subscribed. `counters` hold the counts since the process began.
-    `tried_at` is the time of the last cycle if it could not store: the loop works, but the state grows old.
     `problem` is a sentence while nothing is decided because the decision fails. `waiting` is the number of events and
     commands in the loop's queue. `since` has by step's id when its status or reason last changed, if that was seen.
     `curves` have by kind the samples of its newest operation.
@@ -49,7 +48,6 @@ class Snapshot:
     connected: bool
     evaluations: tuple[Mapping[str, Any], ...] = ()
     counters: Mapping[str, float] | None = None
-    tried_at: float = 0.0
     problem: str = ""
     waiting: int = 0
     since: Mapping[str, float] = field(default_factory=dict)

@@ -246,21 +246,6 @@ class NodeRecord:
         return require(self.agent, "agent", self.name)
 
     @property
-    def known_reservation(self) -> Reservation:
-        """Return the reservation of a node that is placed."""
-        return require(self.reservation, "reservation", self.name)
-
-    @property
     def known_intent(self) -> Intent:
         """Return the pending action on a node that has one."""
         return require(self.intent, "intent", self.name)
-
-    @property
-    def known_address(self) -> str:
-        """Return the address of a node whose Cassandra has reported it."""
-        return require(self.address, "address", self.name)
-
-    @property
-    def known_deployed(self) -> str:
-        """Return the configuration with which a member was ready."""
-        return require(self.deployed, "deployed configuration", self.name)

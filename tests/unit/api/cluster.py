@@ -136,9 +136,7 @@ class CoreGateway:
     def snapshot(self) -> Snapshot:
         self._check()
         plans = build_plans(self.state, NOW)
-        now, seen = time.time(), self.evaluations
-        tried = now - (self.idle or self.age)
-        return Snapshot(self.state, plans, now - self.age, True, seen, tried_at=tried, since=self.since)
+        return Snapshot(self.state, plans, time.time() - self.age, True, self.evaluations, since=self.since)
 
     def silent_seconds(self) -> float:
         return self.idle or self.age

@@ -8,7 +8,7 @@ from scheduler.core.state.node import IncompleteRecordError, NodeRecord
 from scheduler.core.state.operation import StepRecord
 from tests.unit.scheduler.core.samples import up
 
-PARTS = ("task", "agent", "reservation", "intent", "address", "deployed")
+PARTS = ("task", "agent", "intent")
 
 
 @pytest.mark.parametrize("part", PARTS)
