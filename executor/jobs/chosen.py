@@ -14,10 +14,10 @@ from executor.jmx.jolokia import Attribute, Jolokia, JolokiaError, NotReachableE
 from executor.jobs import schema
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext
+from executor.sentences import list_first
 
 DROPPED = "skipped: it was dropped meanwhile"
 _SECONDS = 60.0
-_NAMED = 5
 _DIRECTORY = re.compile(r"-([0-9a-f]{32})/*$")
 
 
@@ -68,9 +68,8 @@ def dropped_sentence(gone: Iterable[str], anything_left: bool) -> str:
         return ""
     if not anything_left:
         return "nothing was done: all of it was dropped meanwhile"
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     verb = "were" if len(names) > 1 else "was"
-    return f"done, but {', '.join(names[:_NAMED])}{more} {verb} skipped: dropped meanwhile"
+    return f"done, but {list_first(names)} {verb} skipped: dropped meanwhile"
 
 
 def is_there(jolokia: Jolokia, key: str) -> bool:

@@ -19,6 +19,7 @@ from cassandra.cluster import Session
 from executor.cql.encryption import Encryption
 from executor.cql.session import CQL_ERRORS, ConnectError, open_session, words
 from executor.repair.survey import host
+from executor.sentences import list_first
 
 # A node that is up answers from memory.
 _SECONDS = 5.0
@@ -48,9 +49,8 @@ class Replicas:
         if not self.silent:
             return ""
         addresses = sorted(self.silent)
-        named = ", ".join(addresses[:_NAMED]) + (f" and {len(addresses) - _NAMED} more" if addresses[_NAMED:] else "")
         verb = "were" if len(addresses) > 1 else "was"
-        text = f"{named} {verb} not asked for pending compactions and progress"
+        text = f"{list_first(addresses, _NAMED)} {verb} not asked for pending compactions and progress"
         if not self.secrets and any(
             "Authentication" in words or "authentication" in words for words in self.silent.values()
         ):

@@ -10,8 +10,8 @@ from pathlib import Path
 from executor.restore.loading.pipeline import AHEAD_BYTES
 from executor.restore.source.batches import Batch, Piece
 from executor.restore.source.stored import StoredBackup
+from executor.sentences import list_first
 
-_NAMED = 5
 # Their keys are long, and of an error the scheduler keeps the end.
 _OBJECTS_NAMED = 3
 
@@ -105,8 +105,7 @@ def largest(found: Iterable[Batch]) -> str:
     for batch in found:
         sizes[str(batch.target)] = sizes.get(str(batch.target), 0) + batch.size
     ordered = sorted(sizes.items(), key=lambda item: (-item[1], item[0]))
-    more = f" and {len(ordered) - _NAMED} more" if len(ordered) > _NAMED else ""
-    return ", ".join(f"{name} {amount(size)}" for name, size in ordered[:_NAMED]) + more
+    return list_first(f"{name} {amount(size)}" for name, size in ordered)
 
 
 def amount(size: int) -> str:

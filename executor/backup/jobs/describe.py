@@ -26,6 +26,7 @@ from executor.jobs import cql, schema
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import ROLES_KEY_SPACE, JobProgress
+from executor.sentences import list_first
 
 _VERSION = Attribute(STORAGE_SERVICE, "SchemaVersion")
 _ASK_SECONDS = 30.0
@@ -55,7 +56,7 @@ def backup_describe(context: JobContext) -> Mapping[str, Any]:
         with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_QUORUM) as session:
             fit, text = _written_down(context, request, session)
             if text is None:
-                return {"retake": fit.changed, "message": f"the schema of {', '.join(fit.changed[:_NAMED])} changed"}
+                return {"retake": fit.changed, "message": f"the schema of {list_first(fit.changed)} changed"}
             refuse_nothing(request, fit.key_spaces, text.ids, fit.left_out)
             described_at = time.time()
             missing = _missing(context, fit.key_spaces)
@@ -139,7 +140,7 @@ def _fit_by_version(context: JobContext, names: Collection[str]) -> _Fit:
         return _Fit(frozenset(names), now, {})
     if not parameters.get("last_round", True):
         return _Fit(frozenset(), now, {}, [_CLUSTER])
-    listed = ", ".join(found[:_NAMED]) or "unknown"
+    listed = list_first(found) or "unknown"
     text = f"the schema of {_CLUSTER} changed since the snapshots were taken (versions {listed}, and now {now})"
     raise JobError(_STEP, f"{text}; {_OF_SEVERAL_VERSIONS}; {_REST}", hopeless=True)
 
@@ -160,7 +161,7 @@ def _refuse_differing(differs: Mapping[str, Mapping[str, Sequence[str]]]) -> Non
     texts = []
     for name, having in sorted(differs.items())[:_NAMED]:
         (one, here), (other, there), *_ = having.items()
-        nodes = f"{', '.join(here[:_NAMED])} and {', '.join(there[:_NAMED])}"
+        nodes = f"{list_first(here)} and {list_first(there)}"
         texts.append(f"{name} changed between the snapshots of {nodes}: {fingerprint.change(one, other)}")
     raise JobError(_STEP, f"{'; '.join(texts)}; {_REST}", hopeless=True)
 

@@ -30,10 +30,10 @@ from executor.restore.source.chosen import select_tables
 from executor.restore.source.repository import open_repository
 from executor.restore.source.stored import StoredBackup
 from executor.restore.views import find_views, load_agent, too_many, why_not
+from executor.sentences import list_first
 
 # A result is stored in ZooKeeper: bytes of JSON for each list.
 _ROOM = 8_000
-_NAMED = 5
 _PLURALS = {
     ddl.KEY_SPACE: "keyspaces", ddl.TYPE: "types", ddl.FUNCTION: "functions", ddl.AGGREGATE: "aggregates",
     ddl.TABLE: "tables", ddl.INDEX: "indexes", ddl.VIEW: "views", ddl.TRIGGER: "triggers",
@@ -97,10 +97,9 @@ def changed_sentence(plan: Plan) -> str:
     """Return a sentence about what exists and is not as in the backup; empty if there is nothing."""
     if not plan.changed:
         return ""
-    named = ", ".join(map(str, plan.changed[:_NAMED]))
-    more = f" and {len(plan.changed) - _NAMED} more" if len(plan.changed) > _NAMED else ""
+    named = list_first(map(str, plan.changed))
     verb, them = ("are", "them") if len(plan.changed) > 1 else ("is", "it")
-    return f"{named}{more} {verb} not as in the backup: a restore changes nothing that exists; drop {them} first"
+    return f"{named} {verb} not as in the backup: a restore changes nothing that exists; drop {them} first"
 
 
 def _plan(session: Session, backup: StoredBackup, selection: Selection, created: frozenset[str]) -> Plan:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from executor.restore.request import FULL, NOTHING, SAMPLE
+from executor.sentences import list_first
 
 EQUAL, DIFFERENT, NOT_COMPARED = "equal", "different", "not compared"
 # A message is stored with the step, the operation and an event; all tables are in the result.
-_NAMED = 5
 _MESSAGE = 800
 _WORST_FIRST = {DIFFERENT: 0, NOT_COMPARED: 1, EQUAL: 2}
 
@@ -195,9 +195,8 @@ def message(asked: str, found: Mapping[str, Finding]) -> str:
 def _listed(word: str, found: Mapping[str, Finding]) -> str:
     if not found:
         return ""
-    named = [f"{name} ({one.why})" if one.why else name for name, one in list(found.items())[:_NAMED]]
-    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-    return f"{word}: {', '.join(named)}{more}"
+    tables = (f"{name} ({one.why})" if one.why else name for name, one in found.items())
+    return f"{word}: {list_first(tables)}"
 
 
 def by_state(found: Mapping[str, Finding]) -> Sequence[str]:

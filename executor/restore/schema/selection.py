@@ -172,7 +172,8 @@ def _rename(
         used |= {table.key_space} & rename.keys()
         yield table, new
     if unused := sorted(rename.keys() - used):
-        raise SelectionError(f"rename: {', '.join(unused)} is not part of the restore")
+        verb = "is" if len(unused) == 1 else "are"
+        raise SelectionError(f"rename: {', '.join(unused)} {verb} not part of the restore")
 
 
 def _with_roles(found: Selection, families: Sequence[str]) -> Selection:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from executor.certificate_messages import fingerprints
+from executor.sentences import list_first
 from scheduler.core.configuration.logins import is_managed, stage_differences, stages
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Configuration
@@ -55,9 +56,8 @@ def describe_changes(differences: tuple[Difference, ...]) -> str:
 
 def listed_differences(differences: tuple[Difference, ...]) -> str:
     """Return the first differences as text, and the number of the others."""
-    shown = [f"{name} {as_text(name, old)} -> {as_text(name, new)}" for name, old, new in differences[:SHOWN_LIMIT]]
-    more = f" and {len(differences) - SHOWN_LIMIT} more" if len(differences) > SHOWN_LIMIT else ""
-    return ", ".join(shown) + more
+    shown = (f"{name} {as_text(name, old)} -> {as_text(name, new)}" for name, old, new in differences)
+    return list_first(shown, SHOWN_LIMIT)
 
 
 def _pairs(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from executor.sentences import list_first
 from scheduler.core.configuration.client_certificates import authenticator
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index, is_up
@@ -20,7 +21,6 @@ from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
 OFF, TRANSITIONAL, ON = "off", "transitional", "on"
-_SHOWN = 5
 # The keys of cassandra.yaml, and their classes by stage.
 _CLASSES = {
     "authentication": (
@@ -185,9 +185,7 @@ def _clients_block(state: ClusterState, found: Stages, enforces: bool) -> Reason
 
 def list_clients(clients: Iterable[str]) -> str:
     """Return clients for a sentence, each once, and how many more there are."""
-    shown = list(dict.fromkeys(clients))
-    more = f" and {len(shown) - _SHOWN} more" if len(shown) > _SHOWN else ""
-    return ", ".join(shown[:_SHOWN]) + more
+    return list_first(dict.fromkeys(clients))
 
 
 def _next(present: str | None, wanted: str, others: frozenset[str]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from executor.protocol import JobProgress
+from executor.sentences import list_first
 from scheduler.core.configuration.standing_plans import describe_interrupt
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import back_off
@@ -138,7 +139,7 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
         return waiting
     running = view.running[phase]
     if len(running) >= at_once(operation, view.kind.phases[phase]):
-        return Reason(Code.EARLIER_NODE, f"waits for {', '.join(other.name for other in running[:3])}")
+        return Reason(Code.EARLIER_NODE, f"waits for {list_first((other.name for other in running), 3)}")
     return None
 
 

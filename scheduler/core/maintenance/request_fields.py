@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
+from executor.sentences import list_first
+
 SHOWN = 60
 LISTED = 20
 # A list has at most so many items, and an answer so many problems.
@@ -135,6 +137,4 @@ def show_value(value: Any) -> str:
 
 def list_names(names: Iterable[str]) -> str:
     """Return names for a sentence: the first of them, and the number of the others."""
-    every = [show_value(name) for name in names]
-    more = f" and {len(every) - LISTED} more" if len(every) > LISTED else ""
-    return (", ".join(every[:LISTED]) + more) or "none"
+    return list_first(map(show_value, names), LISTED) or "none"

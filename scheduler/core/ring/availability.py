@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
+from executor.sentences import list_first
 from scheduler.core.ring.racks import rack_problem
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.state.cluster import ClusterState
@@ -65,7 +66,7 @@ def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
 def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
     """Return why these members must stay in the ring: another is down or not ready; None if they may go."""
     if down := [other for other in ring.down if other not in names]:
-        return Reason(Code.NODE_DOWN, f"{', '.join(down[:5])} {'is' if len(down) == 1 else 'are'} down")
+        return Reason(Code.NODE_DOWN, f"{list_first(down)} {'is' if len(down) == 1 else 'are'} down")
     return next((reason for other, reason in ring.unsettled.items() if other not in names), None)
 
 

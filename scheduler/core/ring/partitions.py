@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
+from executor.sentences import list_first
 from scheduler.core.ring.missing import NAMED, is_silent
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.state.cluster import ClusterState
@@ -47,10 +48,8 @@ def partitions(state: ClusterState, now: float) -> tuple[str, ...]:
 
 
 def _words(name: str, unseen: list[str]) -> str:
-    named = unseen[:NAMED]
-    more = f" and {len(unseen) - len(named)} more" if len(unseen) > len(named) else ""
     verb, each = ("has", "it serves") if len(unseen) == 1 else ("have", "they serve")
     return (
-        f"for {name}, {', '.join(named)}{more} {verb} been down for more than a minute, although {each}: look at the "
+        f"for {name}, {list_first(unseen)} {verb} been down for more than a minute, although {each}: look at the "
         "network between their agents, and at Cassandra's log on both sides"
     )

@@ -90,6 +90,7 @@ def test_select(key_spaces: list[str], tables: list[str], rename: dict[str, str]
         (["shopping"], ["shop.user"], {}, "the backup has no table shop.user in shopping"),
         (["shop"], [], {"shopping": "x"}, "rename: shopping is not part of the restore"),
         (["shop"], ["user"], {"shop.users": "x.y"}, "rename: shop.users is not part of the restore"),
+        (["shop"], [], {"a": "x", "b": "y"}, "rename: a, b are not part of the restore"),
         (["shop"], ["user"], {"shop": "a-b"}, "'a-b' must consist of letters, digits and _"),
         (["shop"], ["user"], {"shop.user": "a.b.c"}, "'b.c' must consist of letters, digits and _"),
         (["shop"], ["user"], {"shop": "x" * 49}, "the name has 49 characters, at most 48 are allowed"),

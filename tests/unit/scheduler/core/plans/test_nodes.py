@@ -12,7 +12,7 @@ from scheduler.core.plans.plan import Plan, Status, Step, stable_id
 from scheduler.core.state.cluster import ClusterState, Memory, Reconciliation
 from scheduler.core.state.configuration import Configuration, PlanRecord
 from scheduler.core.state.node import Failures, NodeRecord, TaskState
-from tests.unit.scheduler.core.samples import TARGET, node, spec, state, up
+from tests.unit.scheduler.core.samples import TARGET, down, node, spec, state, up
 
 NOW = 100.0
 FIRST = node(0, TaskState.FAILED)
@@ -20,12 +20,6 @@ FIRST = node(0, TaskState.FAILED)
 
 def deploy_step(found: ClusterState, name: str) -> Step:
     return next(step for step in build_plans(found, NOW)["deploy"].phases[2].steps if step.name == name)
-
-
-def down(index: int, word: TaskState = TaskState.FAILED, **changes: Any) -> NodeRecord:
-    member = up(index)
-    assert member.task is not None
-    return replace(member, task=replace(member.task, state=word), mode="UNKNOWN", **changes)
 
 
 def told(found: ClusterState, name: str, **changes: Any) -> ClusterState:
@@ -65,6 +59,22 @@ def told(found: ClusterState, name: str, **changes: Any) -> ClusterState:
         pytest.param(state(down(0)), "node-0", "COMPLETE", "DONE", "but down: see the plan recovery", id="down"),
         pytest.param(state(node(0, forced=True)), "node-0", "COMPLETE", "FORCED", "operator", id="forced"),
         pytest.param(state(down(0)), "node-1", "WAITING", "NODE_DOWN", "while node-0 is down", id="member down"),
+        pytest.param(
+            state(*map(down, range(2)), wanted=spec(3)),
+            "node-2",
+            "WAITING",
+            "NODE_DOWN",
+            "while node-0, node-1 are down",
+            id="two members down",
+        ),
+        pytest.param(
+            state(*map(down, range(7)), wanted=spec(8)),
+            "node-7",
+            "WAITING",
+            "NODE_DOWN",
+            "while node-0, node-1, node-2, node-3, node-4 and 2 more are down",
+            id="seven members down",
+        ),
         pytest.param(
             state(node(0, forced=True)), "node-1", "WAITING", "OTHER_JOINS", "while node-0 does", id="other joins"
         ),
