@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.errors import ExitCode, Failure, words_of
+from cli.files import check_mode, read_text
 
 _TOKEN_COMMAND_SECONDS = 60.0
 # As in a file of the server, whose lines are <name>:<role>:<token or hash>, without the role for all rights.
@@ -72,9 +73,10 @@ def load(file: Path) -> Contexts:
     check_mode(file)
     import yaml
 
+    text = read_text(file)
     try:
-        found = yaml.safe_load(file.read_text()) or {}
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        found = yaml.safe_load(text) or {}
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise Failure(f"{file} cannot be read: {' '.join(str(error).split())}.", ExitCode.USAGE) from error
     return _parse(found, file)
 
@@ -97,20 +99,6 @@ def save(file: Path, contexts: Contexts) -> None:
     partial.replace(file)
 
 
-def check_mode(file: Path) -> None:
-    """Refuse a file with secrets, or with the way to them, that others can read or write.
-
-    Raises:
-        Failure: Its mode gives rights to others than the owner.
-    """
-    try:
-        mode = file.stat().st_mode & 0o777
-    except OSError as error:
-        raise Failure(f"{file} cannot be read: {error.strerror}.", ExitCode.USAGE) from error
-    if mode & 0o077:
-        raise Failure(f"{file} has mode {mode:04o}, so others can use it; run: chmod 600 {file}", ExitCode.USAGE)
-
-
 def read_token(file: Path) -> str:
     """Return the token of a file: its first line, without the `<name>:<role>:` of a server's file.
 
@@ -118,10 +106,7 @@ def read_token(file: Path) -> str:
         Failure: The file cannot be read, has no token, or is open to others.
     """
     check_mode(file)
-    try:
-        lines = [line.strip() for line in file.read_text().split("\n")]
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"The token file {file} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
+    lines = [line.strip() for line in read_text(file, f"The token file {file}").split("\n")]
     line = next((line for line in lines if line and not line.startswith("#")), None)
     if line is None:
         raise Failure(f"The token file {file} is empty.", ExitCode.USAGE)

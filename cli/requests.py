@@ -10,8 +10,8 @@ from typing import Any
 
 import click
 
-from cli.contexts import check_mode
-from cli.errors import ExitCode, Failure, words_of
+from cli.errors import ExitCode, Failure
+from cli.files import check_mode, read_text
 from cli.session import Session, names, node_name
 
 _S3 = {
@@ -97,7 +97,7 @@ def request_of(session: Session, fields: Mapping[str, Any]) -> dict[str, Any]:
             case "key_spaces" | "column_families":
                 body[name] = names(value)
             case "tls_ca":
-                body[name] = _read_text(Path(value))
+                body[name] = read_text(Path(value))
             case _:
                 body[name] = value
     return body
@@ -129,13 +129,6 @@ def secrets(session: Session, source: str, fields: Mapping[str, tuple[str, str, 
     return {name: value for name, value in found.items() if value}
 
 
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
-
-
 def _ask(fields: Mapping[str, tuple[str, str, bool]]) -> dict[str, str]:
     if not sys.stdin.isatty():
         raise Failure("Without a terminal secrets cannot be asked for: give a file or env.", ExitCode.USAGE)
@@ -150,9 +143,10 @@ def _ask(fields: Mapping[str, tuple[str, str, bool]]) -> dict[str, str]:
 def _read(file: Path, fields: Mapping[str, tuple[str, str, bool]]) -> dict[str, str]:
     check_mode(file)
     parser = configparser.RawConfigParser()
+    text = read_text(file)
     try:
-        parser.read_string(file.read_text())
-    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        parser.read_string(text)
+    except configparser.Error as error:
         # The parser's own message quotes the line, which can hold a secret.
         raise Failure(f"{file} is no file of sections and key = value lines.", ExitCode.USAGE) from error
     sections = [name for name in ("default", *parser.sections()) if parser.has_section(name)]

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from cli.errors import ExitCode, Failure, words_of
+from cli.files import read_text
 from cli.options import wait_options
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns, fields_table
@@ -152,7 +153,7 @@ def read_settings(settings: tuple[str, ...], file: Any, unset: tuple[str, ...]) 
         name, sign, value = item.partition("=")
         if not sign or not name:
             raise Failure(f"{item} must be NAME=VALUE.", ExitCode.USAGE)
-        found[name] = _read(Path(value[1:])) if value.startswith("@") else value
+        found[name] = read_text(Path(value[1:])) if value.startswith("@") else value
     found |= dict.fromkeys(unset)
     if not found:
         raise Failure("No setting is given: NAME=VALUE, --unset NAME or --file.", ExitCode.USAGE)
@@ -164,13 +165,6 @@ def _content(file: Any) -> str:
         return str(file.read())
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file.name} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Failure(f"{file} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
 
 
 def parse_settings(text: str) -> dict[str, Any]:

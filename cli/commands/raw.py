@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 import click
 
 from cli.errors import ExitCode, Failure, words_of
+from cli.files import read_text
 from cli.session import Session, command, pass_session
 
 
@@ -39,9 +40,7 @@ def api(session: Session, method: str, path: str, data: str | None) -> None:
 
 def _body(data: str) -> Any:
     try:
-        text = sys.stdin.read() if data == "-" else Path(data[1:]).read_text() if data.startswith("@") else data
+        text = sys.stdin.read() if data == "-" else read_text(Path(data[1:])) if data.startswith("@") else data
         return json.loads(text)
-    except OSError as error:
-        raise Failure(f"{data[1:]} cannot be read: {words_of(error)}.", ExitCode.USAGE) from error
     except (ValueError, RecursionError) as error:
         raise Failure(f"The body cannot be used: {words_of(error)}.", ExitCode.USAGE) from error

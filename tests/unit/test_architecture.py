@@ -49,8 +49,9 @@ FLOORS = {
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
     ),
     "cli": (
-        "errors units redaction wording", "reasons tls", "tables contexts rest options", "nodes output", "session",
-        "progress watching requests", "waiting", "operations", "commands", "root", "__main__ document", "zipapp",
+        "errors units redaction wording", "files reasons tls", "tables contexts rest options", "nodes output",
+        "session", "progress watching requests", "waiting", "operations", "commands", "root",
+        "__main__ document", "zipapp",
     ),
     "localmesos": ("protocol election alone processes", "resources", "master agent", "__main__"),
     "localmesos.agent": (
