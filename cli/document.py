@@ -94,7 +94,7 @@ _CODES = {
 _GLOBAL = """
 ## Global options
 
-These options can stand before or after the command's name.
+These options can stand before or after the command's name; `--version` stands alone.
 
 """
 _COMMANDS = """

@@ -79,8 +79,26 @@ def _root() -> None:
     """
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from cli.commands.version import own_version
+
+        click.echo(f"{PROGRAM} {own_version()}")
+        ctx.exit()
+
+
 root = Root(name=PROGRAM, help=_root.__doc__, callback=_root, context_settings={"help_option_names": ["-h", "--help"]})
-root.params = global_options(hidden=False)
+root.params = [
+    *global_options(hidden=False),
+    click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_version,
+        help="Show the version of this program and exit; `version` asks the scheduler too.",
+    ),
+]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

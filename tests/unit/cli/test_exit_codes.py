@@ -30,7 +30,10 @@ ROOT = Path(__file__).parents[3]
         ("seeds", 0, ""),
         ("plan interrupt deploy", 0, "Received cmd: interrupt"),
         ("repair start --node node-9", 1, "there is no node node-9"),
-        ("nonsense", 2, "No such command"),
+        ("nonsense", 2, "No such command 'nonsense'.\n"),
+        ("statu", 2, "No such command 'statu'. Did you mean 'status'?"),
+        ("node restrt node-0", 2, "No such command 'restrt'. Did you mean 'restart'?"),
+        ("plan forse-complete deploy", 2, "Did you mean 'force-complete'?"),
         ("cleanup start --parallelism 1_0", 2, "'1_0' is not a whole number."),
         ("events --limit ٣", 2, "'٣' is not a whole number."),
         ("status -w nan", 2, "'nan' is not a number of seconds."),
@@ -301,3 +304,4 @@ def test_what_the_installed_script_runs(cli: CommandLine) -> None:
     ran = cli("version", "--client", "-o", "json")
     assert json.loads(ran.out)["client"] != "unknown"
     assert PROGRAM == "cassandra-mesos"
+    assert cli("--version").out == f"cassandra-mesos {json.loads(ran.out)['client']}\n"
