@@ -336,9 +336,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="cassandra, executor, zookeeper (default: these), python"
     )
-    parser.add_argument("--out", "--output", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--maven", default=os.environ.get("MAVEN", "mvn"))
-    parser.add_argument("--sources", type=Path, default=HERE.parent / "cassandra", metavar="DIR")
+    parser.add_argument(
+        "--out", "--output", type=Path, required=True, metavar="DIR", help="where the bundles are written"
+    )
+    maven = os.environ.get("MAVEN", "mvn")
+    parser.add_argument("--maven", default=maven, metavar="PROGRAM", help="default: $MAVEN, or mvn")
+    sources = HERE.parent / "cassandra"
+    parser.add_argument(
+        "--sources", type=Path, default=sources, metavar="DIR", help="pom files, locks and Java sources"
+    )
     given = parser.parse_args(arguments)
     out: Path = given.out.resolve()
     builder = Builder(out, given.sources, given.maven)

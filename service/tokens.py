@@ -23,7 +23,9 @@ _FILE_HELP = f"the file of tokens; {FILE_SETTING} of the environment when it is 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command with its parts to the command line."""
     words = "add, list and remove tokens of the API"
-    parts = commands.add_parser(COMMAND, help=words, description=words).add_subparsers(dest="part", required=True)
+    parts = commands.add_parser(COMMAND, help=words, description=words).add_subparsers(
+        dest="part", metavar="add | list | remove", required=True
+    )
     add = parts.add_parser("add", help="store the hash of a new token, and print the token, once")
     add.add_argument("name", metavar="NAME", help="under which its holder's commands are logged")
     add.add_argument("--role", choices=list(WORDS), default="read", help="what it permits (read when not given)")
