@@ -129,7 +129,8 @@ def test_every_size_and_form_arrives_whole(upload: Upload, store: Store) -> None
     last = upload.told[-1]
     assert last.done["files"] == last.total["files"] == len(sizes)
     assert last.done["bytes"] == last.total["bytes"] == sum(map(len, sizes.values()))
-    assert last.done["sent_bytes"] == uploaded.sent_bytes
+    # The progress counts what went over the network, so also the requests that boto3 repeats by itself.
+    assert last.done["sent_bytes"] >= uploaded.sent_bytes
     assert last.percent == 100.0
 
 
