@@ -8,16 +8,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from scheduler.security.api_certificate import CertificateSource, Identity, Material, UnusableCertificate, day, identify
+from scheduler.security.api_certificate import CertificateSource, Identity, Material, UnusableCertificate, identify
+from scheduler.security.expiry import FAR, OVER, day, describe_end, level_of
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 # Programs replace certificate and key one after the other. Only what stays wrong for so many polls is reported.
 BAD_POLLS = 5
-DAY = 86_400.0
-# The event is repeated when so many days are left.
-LEFT_DAYS = (1, 7, 30)
 _KEPT_SENTENCES = 20
 
 # Keeps a sentence as an event; returns whether the loop took it.
@@ -105,19 +103,14 @@ class ApiCertificate:
         self._current = new
         return ""
 
-    def _expiry(self) -> tuple[float, str]:
-        """Return the number of days that the certificate is within, and the sentence for it."""
-        left, material = self.seconds_left(), self._current.material
-        ends, name = day(self._current.ends_at), material.certificate_name
-        if left <= 0:
-            what = "its renewal failed" if material.renews_itself else f"replace {name}"
-            return 0, f"The API's certificate has expired on {ends}, so clients refuse it: {what}."
+    def _expiry(self) -> tuple[int, str]:
+        """Return how near the end of the certificate is, and the sentence for it."""
+        material, end = self._current.material, self._current.ends_at
+        level = level_of(end, self._clock())
+        if level == OVER:
+            what = "its renewal failed" if material.renews_itself else f"replace {material.certificate_name}"
+            return OVER, f"The API's certificate has expired on {day(end)}, so clients refuse it: {what}."
         # One that renews itself is always near its end. If it was not renewed, the problem has the reason.
-        for days in () if material.renews_itself else LEFT_DAYS:
-            if left <= days * DAY:
-                return days, f"The API's certificate expires in less than {_days(days)}, on {ends}: replace {name}."
-        return float("inf"), ""
-
-
-def _days(number: int) -> str:
-    return "a day" if number == 1 else f"{number} days"
+        if level == FAR or material.renews_itself:
+            return FAR, ""
+        return level, f"The API's certificate {describe_end(level, end)}: replace {material.certificate_name}."

@@ -11,10 +11,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from scheduler.security.expiry import day
 from scheduler.security.tls import WIDE, openssl_words
 
 if TYPE_CHECKING:
@@ -179,11 +179,6 @@ def _time_problems(name: str, certificate: Certificate, now: float) -> Iterator[
         yield f"{name} has expired on {day(ends.timestamp())}: renew the certificate, or check the clock."
     elif begins.timestamp() > now:
         yield f"{name} is not valid before {day(begins.timestamp())}: check the clock."
-
-
-def day(at: float) -> str:
-    """Return a time for people: `2026-11-28 22:00 UTC`."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def _context(material: Material, chain: list[Certificate], clients: list[Certificate]) -> ssl.SSLContext:

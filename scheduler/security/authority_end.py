@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import lru_cache
 
 from executor.certificate_messages import fingerprints, split_certificates
 from scheduler.core.state.authority import Authority, AuthorityRecord, RotationPhase
 from scheduler.security.authority import validity
+from scheduler.security.expiry import FAR, OVER, day, describe_end, level_of
 
-_DAY = 86_400.0
-# A sentence is reported again when so many days are left.
-_LEFT_DAYS = (1, 7, 30)
-_NOT_YET, _OVER, _FAR = -1, 0, max(_LEFT_DAYS) + 1
+_NOT_YET = -1
 _SHOWN = 16  # characters of a SHA-256
 
 
@@ -46,13 +43,13 @@ def authority_end(record: AuthorityRecord, now: float) -> tuple[int, str]:
     what = _remedy(authority)
     if now < begin:
         return _NOT_YET, (
-            f"The authority of certificates is not valid before {_day(begin)}, so connections fail: check the clock of "
+            f"The authority of certificates is not valid before {day(begin)}, so connections fail: check the clock of "
             f"the scheduler's machine; if that is right, {what}."
         )
     if now >= end:
-        return _OVER, f"The authority of certificates has expired on {_day(end)}, so new connections fail: {what}."
-    level = _FAR if record.following is not None else _level(end, now)
-    return level, f"The authority of certificates {_ends(level, end)}: {what}." if level < _FAR else ""
+        return OVER, f"The authority of certificates has expired on {day(end)}, so new connections fail: {what}."
+    level = FAR if record.following is not None else level_of(end, now)
+    return level, f"The authority of certificates {describe_end(level, end)}: {what}." if level < FAR else ""
 
 
 def client_authority_ends(authorities: str, now: float) -> tuple[ClientAuthorityEnd, ...]:
@@ -68,31 +65,22 @@ def client_authority_ends(authorities: str, now: float) -> tuple[ClientAuthority
 def _client_end(pem: str, now: float) -> ClientAuthorityEnd:
     (fingerprint,) = fingerprints(pem)
     end = times(pem)[1]
-    level = _level(end, now)
+    level = level_of(end, now)
     name = f"The authority {fingerprint[:_SHOWN]}… in SECURITY_CLIENT_CA_FILE"
     sentence = ""
-    if level == _OVER:
-        sentence = f"{name} has expired on {_day(end)}: give clients certificates of another one, and remove it."
-    elif level < _FAR:
-        sentence = f"{name} {_ends(level, end)}: add another one, and give clients certificates of that."
+    if level == OVER:
+        sentence = f"{name} has expired on {day(end)}: give clients certificates of another one, and remove it."
+    elif level < FAR:
+        sentence = f"{name} {describe_end(level, end)}: add another one, and give clients certificates of that."
     return ClientAuthorityEnd(fingerprint, end, level, sentence)
-
-
-def _level(end: float, now: float) -> int:
-    return next((days for days in (_OVER, *_LEFT_DAYS) if end - now <= days * _DAY), _FAR)
-
-
-def _ends(level: int, end: float) -> str:
-    left = "a day" if level == 1 else f"{level} days"
-    return f"expires in less than {left}, on {_day(end)}"
 
 
 def cannot_begin(authority: Authority, now: float) -> str:
     """Return why no node could use a certificate of this authority now; empty if it could."""
     begin, end = times(authority.certificate)
     if now < begin:
-        return f"it is not valid before {_day(begin)}: check the clock of the scheduler's machine"
-    return f"it has expired on {_day(end)}" if now >= end else ""
+        return f"it is not valid before {day(begin)}: check the clock of the scheduler's machine"
+    return f"it has expired on {day(end)}" if now >= end else ""
 
 
 def is_useless(record: AuthorityRecord, now: float) -> bool:
@@ -110,7 +98,3 @@ def _remedy(authority: Authority) -> str:
     if authority.sealed:
         return "rotate it by PUT /v1/certificates/rotate"
     return "put another one into SECURITY_CA_CERTIFICATE_FILE and SECURITY_CA_KEY_FILE"
-
-
-def _day(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

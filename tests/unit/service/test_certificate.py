@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from scheduler.security.api_certificate import CertificateFiles, UnusableCertificate, identify
-from service.certificate import BAD_POLLS, DAY, ApiCertificate
+from scheduler.security.expiry import DAY
+from service.certificate import BAD_POLLS, ApiCertificate
 from tests.certificates import Authority, Issued, of_unknown_curve
 from tests.waiting import wait_for
 

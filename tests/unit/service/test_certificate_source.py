@@ -14,11 +14,12 @@ from cryptography import x509
 from scheduler.core.state.authority import Authority
 from scheduler.security.api_certificate import Material, UnusableCertificate, identify
 from scheduler.security.authority import Names
+from scheduler.security.expiry import DAY
 from scheduler.security.issuer import Issuer
 from scheduler.security.own_certificate import InUse, OwnCertificate
 from scheduler.security.sealing import Sealer
 from scheduler.settings import parse
-from service.certificate import BAD_POLLS, DAY, ApiCertificate
+from service.certificate import BAD_POLLS, ApiCertificate
 from service.certificate_source import api_names
 from tests.certificates import Authority as Files
 from tests.unit.sealing_keys import new_key
