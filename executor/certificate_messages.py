@@ -1,4 +1,4 @@
-"""What scheduler and executor say about certificates of nodes: pure, and a part of `executor.protocol`.
+"""What scheduler and executor say about certificates, and when one is renewed: pure, and a part of `executor.protocol`.
 
 The private key is made on the node and is in none of these.
 """
@@ -14,6 +14,10 @@ OFF, OPTIONAL, REQUIRED = "off", "optional", "required"
 ENCRYPTIONS = (OFF, OPTIONAL, REQUIRED)
 # Of the year 9999.
 _LAST_SECOND = 253_402_300_799.0
+# A certificate is renewed when two thirds of its life are over. It can be due at once: its authority ends soon, or the
+# clocks differ. Then a third of the time that is left passes before the next one, within these limits.
+RENEWAL_SHARE, _LEFT_SHARE = 2 / 3, 1 / 3
+LEAST_SECONDS, MOST_SECONDS = 60.0, 3600.0
 _PEM = re.compile(r"-----BEGIN (?:X509 )?CERTIFICATE-----(.+?)-----END (?:X509 )?CERTIFICATE-----", re.DOTALL)
 
 
@@ -65,6 +69,16 @@ class CertificateFacts:
 def is_sound(facts: CertificateFacts) -> bool:
     """Return whether another process' word about a certificate can be shown: with times that a date can hold."""
     return 0.0 <= facts.not_before <= _LAST_SECOND and 0.0 <= facts.not_after <= _LAST_SECOND
+
+
+def renewal_at(begin: float, end: float) -> float:
+    """Return when a certificate is to be renewed that lasts from `begin` to `end`: all in seconds since the epoch."""
+    return begin + (end - begin) * RENEWAL_SHARE
+
+
+def rest_after(end: float, now: float) -> float:
+    """Return the least seconds between a certificate and the next; `end` and `now` are in seconds since the epoch."""
+    return min(max((end - now) * _LEFT_SHARE, LEAST_SECONDS), MOST_SECONDS)
 
 
 def fingerprints(pem: str) -> tuple[str, ...]:

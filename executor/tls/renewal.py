@@ -9,24 +9,25 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from executor.certificate_messages import CertificateFacts, CertificateReply, fingerprints
+from executor.certificate_messages import (
+    LEAST_SECONDS,
+    CertificateFacts,
+    CertificateReply,
+    fingerprints,
+    renewal_at,
+    rest_after,
+)
 from executor.tls.certificate import CertificateError, checked, new_request, trusted_prints
 from executor.tls.files import TlsFiles
 from executor.tls.handshake import shown
 
 _LOG = logging.getLogger(__name__)
-# A certificate is renewed when this part of its life is over.
-RENEWAL_SHARE = 2 / 3
 ASK_AGAIN_SECONDS = 5.0
 # Without an answer a start ends as a failure, which the scheduler sees and repeats.
 START_SECONDS = 300.0
 RENEWAL_SECONDS = 60.0
 RETRY_SECONDS = 60.0
 PROOF_SECONDS = 20.0
-# A certificate can be due at once: its authority ends soon, or the clocks differ. Then a third of the time that is
-# left passes before the next one, but at least a minute and at most an hour.
-_LEFT_SHARE = 1 / 3
-LEAST_SECONDS, MOST_SECONDS = 60.0, 3600.0
 _TIMEOUT = 5.0
 
 
@@ -111,7 +112,7 @@ class Certificates:
         facts = checked(request, reply.chain, reply.trusted, holder.address, time.time())
         holder.files.write(request.key_pem(), reply.chain, reply.trusted)
         self._fingerprint, self._facts = fingerprints(reply.chain)[0], facts
-        self._rests = Rest.of(pause(facts, time.time()))
+        self._rests = Rest.of(rest_after(facts.not_after, time.time()))
         _LOG.info("certificate %s obtained, valid until %s", facts.serial, time.ctime(facts.not_after))
 
     def _answer(self, request: str, deadline: float) -> CertificateReply:
@@ -180,7 +181,7 @@ class Certificates:
         return self._called or not self._facts.ports or self._is_old()
 
     def _is_old(self) -> bool:
-        return time.time() >= renewal_at(self._facts) and self._rests.is_over()
+        return time.time() >= renewal_at(self._facts.not_before, self._facts.not_after) and self._rests.is_over()
 
     def _prove(self, ports: tuple[int, ...]) -> None:
         deadline = time.monotonic() + PROOF_SECONDS
@@ -191,13 +192,3 @@ class Certificates:
                 time.sleep(0.2)
         self._facts = replace(self._facts, ports=ports, problem="")
         _LOG.info("ports %s show the certificate %s", ports, self._facts.serial)
-
-
-def renewal_at(facts: CertificateFacts) -> float:
-    """Return when a certificate is to be renewed, in seconds since the epoch."""
-    return facts.not_before + (facts.not_after - facts.not_before) * RENEWAL_SHARE
-
-
-def pause(facts: CertificateFacts, now: float) -> float:
-    """Return how many seconds pass at least between this certificate and the next; `now` is since the epoch."""
-    return min(max((facts.not_after - now) * _LEFT_SHARE, LEAST_SECONDS), MOST_SECONDS)

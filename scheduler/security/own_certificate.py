@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from executor.certificate_messages import fingerprints
+from executor.certificate_messages import fingerprints, renewal_at, rest_after
 from scheduler.core.state.authority import Authority
 from scheduler.security.api_certificate import CertificateFiles, Material, UnusableCertificate
 from scheduler.security.authority import (
@@ -27,11 +27,6 @@ from scheduler.security.issuer import Issuer
 logger = logging.getLogger(__name__)
 
 OWN = "API_CERTIFICATE=own"
-_RENEWED_AFTER = 2 / 3
-# A certificate is due at once if its authority ends soon. Then a third of the time that is left passes before the next
-# one, but at least a minute and at most an hour.
-_LEFT_SHARE = 1 / 3
-_LEAST_SECONDS, _MOST_SECONDS = 60.0, 3600.0
 
 
 @dataclass(frozen=True)
@@ -106,8 +101,7 @@ class OwnCertificate:
 def _renewal_at(certificate: str, now: float) -> float:
     """Return when a certificate that was made at `now` is to be replaced; both in seconds since the epoch."""
     begin, end = validity(certificate)
-    pause = min(max((end - now) * _LEFT_SHARE, _LEAST_SECONDS), _MOST_SECONDS)
-    return max(begin + (end - begin) * _RENEWED_AFTER, now + pause)
+    return max(renewal_at(begin, end), now + rest_after(end, now))
 
 
 def _shown(certificate: str) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from executor.certificate_messages import CertificateFacts, CertificateReply
+from executor import certificate_messages
+from executor.certificate_messages import CertificateReply, renewal_at, rest_after
 from executor.tls import renewal
 from executor.tls.certificate import CertificateError
 from executor.tls.handshake import shown
@@ -103,8 +104,8 @@ def test_a_call_brings_another_certificate_without_a_restart(signer: Signer, por
 def test_two_thirds_of_its_time_bring_another_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A certificate begins an hour before it is signed: two thirds of an hour and half a second are over at once.
     signer = Signer(tmp_path, days=0.5 / 24)
-    monkeypatch.setattr(renewal, "LEAST_SECONDS", 0.0)
-    monkeypatch.setattr(renewal, "MOST_SECONDS", 0.0)
+    monkeypatch.setattr(certificate_messages, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(certificate_messages, "MOST_SECONDS", 0.0)
     signer.certificates.obtain(5.0)
     first = signer.certificates.facts.serial
     signer.days = 30.0
@@ -170,7 +171,7 @@ def without_chain(reply: CertificateReply) -> CertificateReply:
 def test_an_authority_that_cannot_sign_is_not_asked_all_the_time(
     signer: Signer, port: Port, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renewal, "RENEWAL_SHARE", -1.0)  # due at once
+    monkeypatch.setattr(certificate_messages, "RENEWAL_SHARE", -1.0)  # due at once
     signer.certificates._rests = renewal.Rest()
     signer.change = without_chain
     signer.certificates.begin((port.number,), port.reload)
@@ -199,7 +200,7 @@ HOUR, DAY = 3600.0, 86_400.0
 
 
 def test_a_certificate_is_renewed_when_two_thirds_are_over() -> None:
-    assert renewal.renewal_at(CertificateFacts(not_before=100.0, not_after=400.0)) == 300.0
+    assert renewal_at(100.0, 400.0) == 300.0
 
 
 @pytest.mark.parametrize(
@@ -212,7 +213,7 @@ def test_a_certificate_is_renewed_when_two_thirds_are_over() -> None:
     ],
 )
 def test_the_pause_between_two_renewals(left: float, seconds: float) -> None:
-    assert renewal.pause(CertificateFacts(not_after=100 * DAY + left), 100 * DAY) == seconds
+    assert rest_after(100 * DAY + left, 100 * DAY) == seconds
 
 
 @pytest.mark.parametrize(
