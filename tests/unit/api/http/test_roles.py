@@ -36,6 +36,25 @@ def rules(client: FlaskClient) -> list[Any]:
     return list(client.application.url_map.iter_rules())
 
 
+DOCUMENTS = Path(__file__).parents[4] / "docs"
+
+
+@pytest.mark.parametrize(
+    ("page", "begin"), [("rest-api.md", "These paths need no token:"), ("security.md", "| neither | | the scheduler")]
+)
+def test_the_documents_name_what_is_open_to_all(client: FlaskClient, page: str, begin: str) -> None:
+    passage = (DOCUMENTS / page).read_text().partition(begin)[2][:600]
+    open_paths = {rule.rule.partition("<")[0] for rule in rules(client) if rule.endpoint in roles.OPEN}
+    assert open_paths
+    assert {path for path in open_paths if f"`{path}" not in passage} == set()
+
+
+@pytest.mark.parametrize("page", ["rest-api.md", "security.md", "ui.md"])
+def test_the_documents_have_a_row_for_each_role(page: str) -> None:
+    text = (DOCUMENTS / page).read_text()
+    assert [role.word for role in Role if f"\n| `{role.word}` | " not in text] == []
+
+
 def test_every_endpoint_declares_its_role(client: FlaskClient) -> None:
     endpoints = {rule.endpoint for rule in rules(client)}
     assert endpoints == roles.OPEN | roles.SIGNED_OUT | roles.NEEDED.keys()
