@@ -133,12 +133,12 @@ class Service:
             state,
             _SOURCES,
             self._gateway.publish,
-            self._sealer,
-            words.ask,
-            metrics.observe_cycle,
-            self._backup_keys,
-            given.issuer(self._sealer),
-            given.security_superuser_file,
+            sealer=self._sealer,
+            read_words=words.ask,
+            observe=metrics.observe_cycle,
+            keys=self._backup_keys,
+            issuer=given.issuer(self._sealer),
+            superuser_file=given.security_superuser_file,
         )
         posts.append(loop.put)
         self._loop, self._driver = loop, driver

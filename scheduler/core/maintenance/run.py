@@ -202,7 +202,7 @@ def _launch_step(cycle: Cycle, view: View, phase: PhaseKind, step: StepRecord, n
         return
     started = _start_step(cycle, phase, step, node)
     cycle.put(started)
-    cycle.use(offer, _accept(cycle, view, started, node, offer))
+    cycle.use(offer, _accept(cycle, view.operation, phase, started, node, offer))
 
 
 def _share_problem(cycle: Cycle, node: NodeRecord, offer: Offer) -> str | None:
@@ -241,7 +241,9 @@ def _start_step(cycle: Cycle, phase: PhaseKind, step: StepRecord, node: NodeReco
     return replace(step, state=StepState.RUNNING, task=task, started_at=begun, finished_at=None)
 
 
-def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer: Offer) -> Accept:
+def _accept(
+    cycle: Cycle, operation: OperationRecord, phase: PhaseKind, step: StepRecord, node: NodeRecord, offer: Offer
+) -> Accept:
     assert node.reservation is not None
     assert node.task is not None
     assert step.task is not None
@@ -251,14 +253,12 @@ def _accept(cycle: Cycle, view: View, step: StepRecord, node: NodeRecord, offer:
         node.name, step.task.executor_id, configuration, cycle.state.framework_id, hold, node.task.digests,
         node.task.command_form,
     )  # fmt: skip
-    operation = view.operation
-    job = next(phase.job for phase in view.kind.phases if phase.name == step.phase)
     launch = JobLaunch(
-        job=launched_job(operation, job),
+        job=launched_job(operation, phase.job),
         operation=operation.id,
         node=node.name,
         node_task_id=node.task.id,
-        parameters=parameters(cycle.state, operation, job, node.name),
+        parameters=parameters(cycle.state, operation, phase.job, node.name),
         tuning=operation.tuning,
         secret=bool(operation.sealed) or needs_keys(operation) or cycle.state.logins is not None,
     )

@@ -250,8 +250,8 @@ def _kept_attributes(spec: ClusterSpec, agent: Agent) -> dict[str, str]:
     for name in sorted(
         agent.attributes, key=lambda name: (name != spec.rack_attribute, name not in spec.placement, name)
     ):
-        room -= len(json_size := f"{name}{agent.attributes[name]}".encode()) + 6
-        if room < 0 and json_size:
+        room -= len(f"{name}{agent.attributes[name]}".encode()) + 6  # with the signs around them in JSON
+        if room < 0:
             break
         kept[name] = agent.attributes[name]
     return kept
