@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
@@ -61,8 +60,10 @@ def acknowledge_only(event: Any) -> Event | None:
                 acknowledgement = _task_acknowledgement(event["update"]["status"])
                 return None if acknowledgement is None else Update(None, acknowledgement)
             case "UPDATE_OPERATION_STATUS":
-                found = _operation(event["update_operation_status"]["status"])
-                return replace(found, event=None, words=f"{found.words} (not understood)"[:500])
+                status = event["update_operation_status"]["status"]
+                acknowledgement = _operation_acknowledgement(status)
+                words = f"{_operation_words(status)} (not understood)"[:500]
+                return None if acknowledgement is None else OperationStatus(None, acknowledgement, words)
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
     return None
@@ -75,15 +76,21 @@ def _task_acknowledgement(status: Mapping[str, Any]) -> Json | None:
 
 
 def _operation(status: Mapping[str, Any]) -> OperationStatus:
-    acknowledgement = None
+    return OperationStatus(parse_operation_update(status), _operation_acknowledgement(status), _operation_words(status))
+
+
+def _operation_acknowledgement(status: Mapping[str, Any]) -> Json | None:
     uuid = (status.get("uuid") or {}).get("value")
-    if uuid and status.get("operation_id"):
-        # Mesos expects the bare uuid here, unlike in the status that it sends.
-        acknowledgement = {"uuid": uuid, "operation_id": status["operation_id"]}
-        acknowledgement |= {name: status[name] for name in ("agent_id", "resource_provider_id") if name in status}
+    if not uuid or not status.get("operation_id"):
+        return None
+    # Mesos expects the bare uuid here, unlike in the status that it sends.
+    found = {"uuid": uuid, "operation_id": status["operation_id"]}
+    return found | {name: status[name] for name in ("agent_id", "resource_provider_id") if name in status}
+
+
+def _operation_words(status: Mapping[str, Any]) -> str:
     name = (status.get("operation_id") or {}).get("value", "?")
-    words = f"operation {name}: {status.get('state')} {status.get('message', '')}".rstrip()
-    return OperationStatus(parse_operation_update(status), acknowledgement, words)
+    return f"operation {name}: {status.get('state')} {status.get('message', '')}".rstrip()
 
 
 def _executor(body: Mapping[str, Any]) -> ExecutorEnded | None:

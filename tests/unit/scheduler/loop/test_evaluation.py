@@ -150,10 +150,10 @@ def test_an_operations_update_that_makes_no_sense_is_acknowledged() -> None:
     event = {"type": "UPDATE_OPERATION_STATUS", "update_operation_status": {"status": status}}
     bench = _bench()
     received = _received(event)
-    if received is not None:
-        assert isinstance(received, OperationStatus)
-        bench.cycle(received)
-        assert bench.sender.all("acknowledge_operation")[0]["uuid"] == "u3"
+    assert isinstance(received, OperationStatus)
+    assert received.event is None
+    bench.cycle(received)
+    assert bench.sender.all("acknowledge_operation")[0]["uuid"] == "u3"
 
 
 def _broken(state: ClusterState) -> ClusterState:
