@@ -87,9 +87,11 @@ def test_offers_are_suppressed_when_idle(world: World) -> None:
 
 
 def test_scheduler_and_executors_logged_no_secret(world: World) -> None:
-    for log in world.layout.directory.rglob("*"):
-        if log.is_file() and (log.suffix == ".log" or log.name in {"stdout", "stderr"}):
-            assert world.token not in log.read_text(errors="replace"), log
+    files = [path for path in world.layout.directory.rglob("*") if path.is_file()]
+    logs = [path for path in files if path.suffix == ".log" or path.name in {"stdout", "stderr"}]
+    assert {"scheduler.log", "stdout", "stderr"} <= {log.name for log in logs}
+    for log in logs:
+        assert world.token not in log.read_text(errors="replace"), log
 
 
 def test_jolokia_refuses_strangers(world: World) -> None:
