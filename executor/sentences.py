@@ -1,4 +1,4 @@
-"""Lists in sentences: the first items, and how many more there are. Pure."""
+"""Lists and numbers in sentences. Pure."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def list_first(items: Iterable[str], most: int = NAMED) -> str:
     every = list(items)
     more = f" and {len(every) - most} more" if len(every) > most else ""
     return ", ".join(every[:most]) + more
+
+
+def number_of(number: int, thing: str) -> str:
+    """Return `1 node` or `2 nodes`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -12,6 +12,7 @@ from api.page.commands import Button, button
 from api.page.formats import brief, percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
+from executor.sentences import number_of
 from scheduler.core.configuration.standing_plans import RECOVERY
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
 from scheduler.core.plans.plan import Plan, Status, Step
@@ -100,7 +101,8 @@ def headline(found: Snapshot, nodes: Sequence[Tile]) -> tuple[Mark, str, str]:
     if up < len(nodes):
         return Mark("warn", "nodes down"), f"{have}.", ""
     more = f" {' and '.join(running)} {'is' if len(running) == 1 else 'are'} under way." if running else ""
-    return Mark("ok", "all well"), f"All {len(nodes)} nodes are up, and no plan is pending.{more}", ""
+    all_up = "The node is" if len(nodes) == 1 else f"All {len(nodes)} nodes are"
+    return Mark("ok", "all well"), f"{all_up} up, and no plan is pending.{more}", ""
 
 
 def weigh(state: Mark, items: Sequence[Item]) -> Mark:
@@ -164,7 +166,7 @@ def _data(nodes: Sequence[Tile]) -> Fact | None:
         return None
     full = [(tile.disk_percent, tile.name) for tile in nodes if tile.disk_percent is not None]
     most, name = max(full, default=(None, ""))
-    text = f"{size(sum(loads))} on {len(loads)} nodes, replicas included"
+    text = f"{size(sum(loads))} on {number_of(len(loads), 'node')}, replicas included"
     if most is None:
         return Fact("Data", text, "ring")
     mark = Mark("bad" if most >= _FULL_PERCENT else "warn", "") if most >= _FILLING_PERCENT else None

@@ -29,6 +29,7 @@ from executor.repair.replicas import Replicas
 from executor.repair.sessions import Sessions
 from executor.repair.survey import RingState, Skipped, Survey
 from executor.repair.tokens import SPACES, TokenSpace
+from executor.sentences import number_of
 
 _LOG = logging.getLogger(__name__)
 _STEP = "repair"
@@ -277,26 +278,22 @@ class _Run:
 
 def _name(segment: Segment) -> str:
     first = f"{segment.key_space}.{segment.tables[0]}"
-    return first if len(segment.tables) == 1 else f"{first} and {_counted(len(segment.tables) - 1, 'more table')}"
+    return first if len(segment.tables) == 1 else f"{first} and {number_of(len(segment.tables) - 1, 'more table')}"
 
 
 def describe_work(segment: Segment, held_up: Mapping[Segment, str]) -> str:
     """Return which ranges a repair compares now, and what waits for what."""
-    ranges = f"{_counted(len(segment.intervals), 'range')} of {_name(segment)}"
+    ranges = f"{number_of(len(segment.intervals), 'range')} of {_name(segment)}"
     if not held_up:
         return ranges
     wait = "1 segment waits" if len(held_up) == 1 else f"{len(held_up)} segments wait"
     return f"{ranges}; {wait}: {', '.join(sorted(set(held_up.values())))}"
 
 
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
 def _describe(given_up: Mapping[Segment, Sequence[str]]) -> str:
     texts = [f"{_name(segment)}: {words[-1]}" for segment, words in given_up.items()]
     more = f" and {len(texts) - _FAILURES_IN_ERROR} more" if len(texts) > _FAILURES_IN_ERROR else ""
-    return f"{len(texts)} segments failed {_ATTEMPTS} times: {'; '.join(texts[:_FAILURES_IN_ERROR])}{more}"
+    return f"{number_of(len(texts), 'segment')} failed {_ATTEMPTS} times: {'; '.join(texts[:_FAILURES_IN_ERROR])}{more}"
 
 
 def _summary(tables: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from executor.sentences import number_of
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import Entry, EntryKind
 from scheduler.core.state.operation import SCHEDULER, OperationRecord, OperationState, StepState
@@ -24,7 +25,7 @@ def operation_entries(before: ClusterState, after: ClusterState, now: float) -> 
         old = before.operations.get(kind)
         if old is None or old.id != operation.id:
             trust = ", and trusts the backup without a valid signature" if operation.request.get("trust") else ""
-            found.append(_entry(operation, now, f"begins, on {len(operation.nodes)} nodes{trust}"))
+            found.append(_entry(operation, now, f"begins, on {number_of(len(operation.nodes), 'node')}{trust}"))
         elif old.state is not operation.state:
             by = operation.stopped_by if operation.state is OperationState.STOPPING else ""
             words = _WORDS[operation.state] + (f", as requested by {by}" if by and by != SCHEDULER else "")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from executor.sentences import number_of
 from scheduler.core.configuration import logins
 from scheduler.core.configuration.differences import launch_differences
 from scheduler.core.configuration.standing_plans import RECOVERY, interruption
@@ -71,7 +72,7 @@ def back_off(failures: Failures, now: float) -> Reason | None:
     """Return the reason to wait for the end of a back-off; None if it is over. `now` is in seconds since the epoch."""
     if now >= failures.not_before:
         return None
-    number = "1 failure" if failures.count == 1 else f"{failures.count} failures"
+    number = number_of(failures.count, "failure")
     words = f"next attempt in {failures.not_before - now:.0f} s, after {number}: {failures.message}"
     return Reason(Code.BACK_OFF, words)
 

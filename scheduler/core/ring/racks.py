@@ -6,6 +6,7 @@ as replicas. Each node's status has the highest replication factor, and a keyspa
 
 from __future__ import annotations
 
+from executor.sentences import number_of
 from scheduler.core.ring.missing import NAMED
 from scheduler.core.ring.readiness import sighting_since
 from scheduler.core.state.cluster import ClusterState
@@ -24,7 +25,7 @@ def rack_problem(state: ClusterState) -> str | None:
     members = [node for node in by_index(state.nodes.values()) if node.deployed is not None]
     racks = {node.rack for node in members}
     if len(racks) < LEAST_RACKS:
-        return f"the members are in {_count(len(racks), 'rack')}, at least {LEAST_RACKS} are needed"
+        return f"the members are in {number_of(len(racks), 'rack')}, at least {LEAST_RACKS} are needed"
     up = [node for node in members if is_up(node)]
     if not up:
         return "no member is up to report how the keyspaces are replicated"
@@ -75,9 +76,5 @@ def _status_problem(state: ClusterState, node: NodeRecord, racks: int, since: fl
     if status.disregards_racks is not None:
         return f"the replicas of the keyspace {status.disregards_racks} are placed without regard to racks"
     if status.most_replicas > racks:
-        return f"a keyspace has {_count(status.most_replicas, 'replica')}, but there are only {racks} racks"
+        return f"a keyspace has {number_of(status.most_replicas, 'replica')}, but there are only {racks} racks"
     return None
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

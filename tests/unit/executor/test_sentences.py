@@ -1,10 +1,10 @@
-"""Lists in sentences are short, and never lose items silently."""
+"""Lists in sentences are short, and never lose items silently; numbers have the form of their word."""
 
 from __future__ import annotations
 
 import pytest
 
-from executor.sentences import list_first
+from executor.sentences import list_first, number_of
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,7 @@ from executor.sentences import list_first
 )
 def test_the_first_are_listed_and_the_others_counted(items: list[str], expected: str) -> None:
     assert list_first(items, 2) == expected
+
+
+def test_one_is_no_plural() -> None:
+    assert [number_of(number, "node") for number in (0, 1, 2)] == ["0 nodes", "1 node", "2 nodes"]

@@ -48,6 +48,13 @@ def test_all_is_well(browser: Browser) -> None:
     assert "Nothing waits for a person." in text
 
 
+def test_all_is_well_with_one_node(browser: Browser, gateway: CoreGateway) -> None:
+    gateway.state = make_state(make_settings(NODES="1", SEED_NODES="1"), make_node(0))
+    text = words(browser.get(""))
+    assert "The node is up, and no plan is pending." in text
+    assert " on 1 node, replicas included" in text
+
+
 def test_an_interrupt_waits_for_a_person_with_its_button_and_lines(browser: Browser, gateway: CoreGateway) -> None:
     change(gateway, 2, deployed=None, task=None, agent=None)
     gateway.state = replace(gateway.state, plans={"deploy": PlanRecord("deploy", interrupted=True)})
