@@ -1,4 +1,4 @@
-"""No dead code: each function, class and field of the product is used by the product, not by tests alone."""
+"""No dead code: what the product defines, it uses itself, and not in tests alone."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ HOOKS = {
 EVENTS = ("__", "on_", "_on_")
 # What others read: stored records, documents of backups, and the figures that the API hands on.
 READ_BY_OTHERS = {"described_at", "micros", "mount_root"}
+# Decorators that register nothing.
+PLAIN = {"property", "staticmethod", "classmethod"}
 # The store that tests and measurements run the scheduler on.
 STORES = {"MemoryStore"}
 
@@ -25,33 +27,38 @@ STORES = {"MemoryStore"}
 def defined(tree: ast.Module) -> Iterator[str]:
     """Yield the functions of a module that no decorator registers, its classes, and their fields."""
     for node in ast.walk(tree):
-        match node:
-            case ast.FunctionDef(name=name, decorator_list=[]) | ast.AsyncFunctionDef(name=name, decorator_list=[]):
-                yield name
-            case ast.FunctionDef(name=name, decorator_list=[ast.Name(id="property" | "staticmethod" | "classmethod")]):
-                yield name
-            case ast.ClassDef(name="Settings"):  # the table of settings fills and reads its fields
-                continue
-            case ast.ClassDef(name=name, body=body):
-                yield name
-                yield from (
-                    item.target.id
-                    for item in body
-                    if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name)
-                )
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            if all(isinstance(item, ast.Name) and item.id in PLAIN for item in node.decorator_list):
+                yield node.name
+        elif isinstance(node, ast.ClassDef) and node.name != "Settings":  # whose fields the table of settings fills
+            yield node.name
+            for item in node.body:
+                if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
+                    yield item.target.id
+
+
+def members(tree: ast.Module) -> Iterator[str]:
+    """Yield the members of a module's enumerations, whose values can be their names."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and any("Enum" in ast.unparse(base) for base in node.bases):
+            for item in node.body:
+                if isinstance(item, ast.Assign):
+                    yield from (target.id for target in item.targets if isinstance(target, ast.Name))
 
 
 def used(tree: ast.Module) -> Iterator[str]:
     """Yield the names that a module imports, calls and reads, and those for getattr."""
     for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Load()) | ast.Attribute(attr=name, ctx=ast.Load()) | ast.alias(name=name):
-                yield name
-            case ast.MatchClass(kwd_attrs=names):
-                yield from names
-            case ast.Constant(value=str() as text):
-                yield text
-                yield from text.split(":")[1:]  # as in `module:name`
+        if isinstance(node, ast.Attribute | ast.Name):
+            if isinstance(node.ctx, ast.Load):
+                yield node.attr if isinstance(node, ast.Attribute) else node.id
+        elif isinstance(node, ast.alias):
+            yield node.name
+        elif isinstance(node, ast.MatchClass):
+            yield from node.kwd_attrs
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+            yield from node.value.split(":")[1:]  # as in `module:name`
 
 
 def unused(trees: dict[str, ast.Module], known: set[str]) -> set[str]:
@@ -67,6 +74,10 @@ def unused(trees: dict[str, ast.Module], known: set[str]) -> set[str]:
 
 def test_each_name_is_used() -> None:
     trees = {name: ast.parse(path.read_text()) for name, path in MODULES.items()}
+    read = {node.attr for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert {
+        f"{module}: {name}" for module, tree in trees.items() for name in members(tree) if name not in read
+    } == set()
     templates = {word for path in (ROOT / "api").rglob("*.html") for word in re.findall(r"\w+", path.read_text())}
     jobs = {f"{kind}{name.replace('-', '_')}" for name in JOBS for kind in ("", "backup_")}
     assert unused(trees, HOOKS | READ_BY_OTHERS | STORES | templates | jobs) == set()

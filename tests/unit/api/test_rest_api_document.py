@@ -21,6 +21,7 @@ from scheduler.core.events.log import add_entries
 from scheduler.core.state.cluster import GarbageRecord
 from scheduler.core.state.configuration import Override
 from scheduler.core.state.event import Entry, EntryKind
+from scheduler.core.state.reason import Code
 from scheduler.settings.effective import wanted
 from tests.unit.api.cluster import CoreGateway, document, make_node, make_settings, make_state, make_status
 from tests.unit.api.maintenance import NO_BACKUP, SCHEMA, cleaning, run
@@ -159,3 +160,9 @@ def test_every_path_is_in_the_document(path: str) -> None:
     pattern = re.escape(path).replace(r"\{", "{").replace(r"\}", "}")
     pattern = re.sub(r"\{(\w+)\}", r"(?:\\{\1\\}|<\1>|[\\w.-]+)", pattern)
     assert re.search(pattern + r"(?![\w/])", text), path
+
+
+def test_each_reason_is_explained_once() -> None:
+    section = DOCUMENT.read_text().partition("\n### Reasons\n")[2].partition("\n### ")[0]
+    rows = re.findall(r"^\| (`.+?) \|", section, re.MULTILINE)
+    assert sorted(code for row in rows for code in re.findall(r"`(\w+)`", row)) == sorted(code.value for code in Code)
