@@ -27,9 +27,9 @@ def list_contexts(session: Session) -> None:
     found = contexts.load(session.contexts_file)
     document = {"current": found.current, "contexts": {name: _given(item) for name, item in found.contexts.items()}}
     rows = [("*" if name == found.current else "", name, item.url) for name, item in sorted(found.contexts.items())]
-    if not rows:
-        session.output.say("There is no context; run: cassandra-mesos context add NAME URL")
     session.output.show(document, Table(columns("", "Name", "URL"), rows, name=1))
+    if not rows:
+        session.output.suggest("context add NAME URL")
 
 
 @context.command("add")

@@ -46,6 +46,12 @@ def test_a_question(answer: str, code: int, sent: int, served: Served, gateway: 
     assert len(gateway.submitted) == sent
 
 
+def test_no_context(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CASSANDRA_MESOS_CONFIG", str(tmp_path / "config.yaml"))
+    shown = on_a_terminal(served, "context", "list")[1]
+    assert shown.endswith("There is nothing to list.\r\nNext: cassandra-mesos context add NAME URL\r\n")
+
+
 def test_colours(served: Served) -> None:
     shown = on_a_terminal(served, "status")[1]
     assert "\x1b[32mUN\x1b[0m" in shown
