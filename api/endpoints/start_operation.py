@@ -107,12 +107,16 @@ def of_a_node() -> Iterator[None]:
 
 
 def ask_storage(subject: str, request: Request, **more: Any) -> Json:
-    """Return the answer to a question about backups; 400 with the storage's message if it refuses."""
+    """Return the answer to a question about backups; 400 with the storage's message if it refuses.
+
+    Raises:
+        QuestionRefused: The one backup that the question is about does not exist.
+    """
     try:
         with one_of_few():
             return access().gateway.question(subject, {**storage_question(request), **more})
     except QuestionRefused as error:
-        if error.kind == "unknown":
+        if subject == "backup" and error.kind == "unknown":
             raise
         place = request.request["external_location"]
         raise RequestError(HTTPStatus.BAD_REQUEST, f"{place} cannot be used: {str(error).rstrip('.')}.") from error

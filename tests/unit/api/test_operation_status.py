@@ -192,6 +192,18 @@ def test_one_backup(client: FlaskClient, gateway: CoreGateway) -> None:
     assert client.get("/v1/backups/monday").status_code == 400
 
 
+@pytest.mark.parametrize("kind", ["unknown", "invalid"])
+def test_a_list_that_is_refused_is_no_empty_one(client: FlaskClient, gateway: CoreGateway, kind: str) -> None:
+    gateway.answers["backups"] = QuestionRefused(kind, "its form is not known.")
+    rule = {"external_location": "s3://bucket", "keep_last": 1}
+    for answer in (
+        client.get("/v1/backups?external_location=s3://bucket"),
+        client.put("/v1/backup/delete", json=rule),
+    ):
+        message = document(answer)["message"]
+        assert (answer.status_code, message) == (400, "s3://bucket cannot be used: its form is not known.")
+
+
 @pytest.mark.parametrize(
     ("query", "code", "part"),
     [
