@@ -21,7 +21,7 @@ from executor.cql.ddl import (
     parse_element,
 )
 from executor.cql.names import TableName
-from executor.cql.tokenizer import quote, words
+from executor.cql.tokenizer import parenthesis, quote, words
 from executor.restore.schema.selection import Selection
 from executor.restore.schema.shape import Shape, column_types, differences, read
 
@@ -191,21 +191,34 @@ def _is_wanted(element: Element, target: str, stored: Sequence[Element], selecti
 
 def _needed(key_space: str, stored: Sequence[Element], selection: Selection) -> set[tuple[str, str, str]]:
     """Return the types and masking functions that the selected tables of a keyspace use, also through other types."""
-    tables = [e.text for e in stored if e.kind == TABLE and TableName(e.key_space, e.name) in selection.targets]
-    masks = {name for text in tables for name in _masks(text)}
+    tables = [e for e in stored if e.kind in (TABLE, COLUMNS) and TableName(e.key_space, e.table) in selection.targets]
+    masks = {name for table in tables for name in _masks(table.text)}
     needed = {
         e.identity
         for e in stored
         if e.kind == FUNCTION and e.key_space == key_space and (key_space, e.name.partition("(")[0]) in masks
     }
     types = {e.name: e for e in stored if e.kind == TYPE and e.key_space == key_space}
-    open_ends = [*tables, *(e.text for e in stored if e.identity in needed)]
+    open_ends = [*tables, *(e for e in stored if e.identity in needed)]
     while open_ends:
-        names = {word.name for word in words(open_ends.pop())}
+        names = {word.name for text in _type_texts(open_ends.pop()) for word in words(text)}
         found = [e for name, e in types.items() if name in names and e.identity not in needed]
         needed |= {element.identity for element in found}
-        open_ends += [element.text for element in found]
+        open_ends += found
     return needed
+
+
+def _type_texts(element: Element) -> Iterable[str]:
+    """Return the types in a table, its dropped or added column, a type or a function: its other names mean nothing."""
+    if element.kind in (TABLE, TYPE):
+        return read(element.text).columns.values()
+    found = words(element.text)
+    if element.kind == COLUMNS:
+        return () if found[5].says("DROP") else column_types(found[6:]).values()
+    _, last = parenthesis(found, 2)
+    end = next((index for index in range(last, len(found)) if found[index].says("LANGUAGE")), len(found))
+    returned = " ".join(word.text for word in found[last + 1 : end])
+    return (element.name.partition("(")[2], returned)
 
 
 def _masks(table: str) -> Iterator[tuple[str, str]]:

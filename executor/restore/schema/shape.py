@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, count, pairwise
+from itertools import chain, count, pairwise, zip_longest
 
 from executor.cql.tokenizer import CqlError, Word, parenthesis, parts, split, words
 
@@ -80,10 +80,11 @@ def _column(part: Sequence[Word]) -> tuple[str, str, bool]:
     # It follows the mask, if there is one: `id int MASKED WITH system.mask_default() PRIMARY KEY`.
     is_key = len(part) > 3 and part[-2].says("PRIMARY") and part[-1].says("KEY")
     kind: list[str] = []
-    for index, word in enumerate(part[1:], 1):
+    for index, (word, after) in enumerate(zip_longest(part[1:], part[2:]), 1):
         if word.says("STATIC") and index > 1:
             kind.append(" static")
-        elif word.says("MASKED") or word.says("PRIMARY"):
+        # A type can be called `masked`.
+        elif word.says("PRIMARY") or (word.says("MASKED") and after is not None and after.says("WITH")):
             break
         else:
             kind.append(word.text if word.text.startswith(("'", '"')) else word.text.lower())

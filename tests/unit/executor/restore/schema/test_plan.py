@@ -340,6 +340,32 @@ def test_a_table_brings_the_functions_that_mask_its_columns_and_their_types() ->
     assert not [e for e in plan_schema(stored, of([], ["user"], {}), HERE).create if e.kind in ("type", "function")]
 
 
+def test_a_table_brings_no_type_of_which_it_only_has_the_name() -> None:
+    """Such a type may be another one here, which concerns no table of the restore."""
+    named = 'CREATE TABLE a.users (\n    address int PRIMARY KEY,\n    "inner" text MASKED WITH a.hide(address)\n);'
+    hide = (
+        "CREATE FUNCTION a.hide(x text, inner text)\n CALLED ON NULL INPUT\n RETURNS text\n LANGUAGE java\n AS $$x;$$;"
+    )
+    stored = elements([KEY_SPACE, INNER, ADDRESS, hide, named])
+    here = Existing(elements([ADDRESS.replace("street", "road")]), data_centers=HERE.data_centers)
+    selection = of([], ["users"], {})
+    assert conflicts(stored, selection, here) == []
+    assert [str(element) for element in plan_schema(stored, selection, here).create] == [
+        "keyspace a", "function a.hide(text,text)", "table a.users",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["masked", "static", '"primary"', '"A b"'])
+def test_a_table_brings_a_type_of_any_name(name: str) -> None:
+    own, column = f"CREATE TYPE a.{name} (\n    n int\n);", f"{name} static MASKED WITH system.mask_default()"
+    table = f"CREATE TABLE a.users (\n    id int,\n    c int,\n    p {column},\n    PRIMARY KEY (id, c)\n);"
+    again = "ALTER TABLE a.users DROP x USING TIMESTAMP 17;\nALTER TABLE a.users ADD x list<frozen<address>>;"
+    stored = elements([KEY_SPACE, INNER, ADDRESS, own, table, again])
+    found = [str(element) for element in plan_schema(stored, of([], ["users"], {}), HERE).create]
+    unquoted = name.strip('"')
+    assert found[:4] == ["keyspace a", "type a.inner", "type a.address", f"type a.{unquoted}"]
+
+
 COMPACT = f"""/*
 Warning: Table a.old omitted because it has constructs not compatible with CQL (was created via legacy API).
 Approximate structure, for reference:
