@@ -18,6 +18,9 @@ from executor.backup.seal.store import BackupStore
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 
+# S3 tells whole seconds, some time ago. A clock that differs by more is wrong.
+_CLOCK_SECONDS = 60.0
+
 
 def backup_complete(context: JobContext) -> Mapping[str, Any]:
     """Verify that every node's manifest is the one that its upload wrote, and write the cluster's. Raises JobError.
@@ -41,7 +44,7 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
         found = Catalog(store).manifest(request.backup_name)
         if found is None:
             context.tell(JobProgress(doing="reading the manifests of all nodes", total={"nodes": len(parts)}))
-            found = summarise(store, request, described, parts, (started_at, time.time()), context.check)
+            found = summarise(store, request, described, parts, (started_at, _moment(store)), context.check)
             found = _with_gaps(context, found)
             _put(store, found, _moments(parameters["describe"]))
             try:
@@ -52,6 +55,12 @@ def backup_complete(context: JobContext) -> Mapping[str, Any]:
     message = coverage.sentence(found.coverage, found.absent)
     optional = {"message": message} if message else {}
     return {"manifest_key": key, "objects": found.objects, "bytes": found.bytes, **optional}
+
+
+def _moment(store: BackupStore) -> float:
+    """Return the time; S3's, with which a deletion by age compares it, if this node's clock is wrong."""
+    here, there = time.time(), store.now()
+    return here if abs(here - there) < _CLOCK_SECONDS else there
 
 
 def _with_gaps(context: JobContext, found: ClusterManifest) -> ClusterManifest:

@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from backports import zstd
 
+from executor import retention
 from executor.backup.catalog import Catalog
 from executor.backup.format import layout, manifest
+from executor.backup.jobs import complete
 from executor.jobs.context import JobError, QuestionError
 from executor.node.questions import QUESTIONS
 from executor.s3.store import Store
@@ -65,6 +69,19 @@ def test_a_whole_backup(cluster: SmallCluster, store: Store) -> None:
     }
     verified = cluster.verify("b1")
     assert verified == {"objects": 5, "bytes": 19_000, "damaged": []}
+
+
+@pytest.mark.parametrize("days", [-40, 40])
+def test_a_node_whose_clock_is_wrong_makes_no_backup_of_another_day(
+    cluster: SmallCluster, store: Store, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deletion by age compares the moments of backups with S3's clock."""
+    monkeypatch.setattr(complete, "time", SimpleNamespace(time=lambda: time.time() + days * retention.DAY_SECONDS))
+    cluster.back_up(store, "b1", FILES)
+    backup = Catalog(store).manifest("b1")
+    assert backup is not None
+    assert abs(backup.finished_at - store.now()) < 600
+    assert cluster.delete(keep_days=30)["backups"] == []
 
 
 def test_the_questions(cluster: SmallCluster, store: Store) -> None:
