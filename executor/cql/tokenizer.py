@@ -19,6 +19,8 @@ _WORD = re.compile(
       | (?P<symbol>.)""",
     re.VERBOSE | re.DOTALL,
 )
+# What a CREATE statement can create.
+_KINDS = frozenset({"KEYSPACE", "TABLE", "TYPE", "INDEX", "VIEW", "FUNCTION", "AGGREGATE", "TRIGGER"})
 
 
 class CqlError(ValueError):
@@ -114,12 +116,11 @@ def if_not_exists(statement: str) -> str:
     found = words(statement)
     if not found or not found[0].says("CREATE"):
         return statement
-    for word in found[1:4]:
-        if word.says("KEYSPACE") or word.says("TABLE") or word.says("TYPE") or word.says("INDEX") or word.says("VIEW"):
-            return f"{statement[: word.end]} IF NOT EXISTS{statement[word.end :]}"
-        if word.says("FUNCTION") or word.says("AGGREGATE"):
-            return f"{statement[: word.end]} IF NOT EXISTS{statement[word.end :]}"
-    return statement
+    # The first of these words says what is created; its name can be one of them, too.
+    kind = next((word for word in found[1:4] if word.text.upper() in _KINDS), None)
+    if kind is None or kind.says("TRIGGER"):
+        return statement
+    return f"{statement[: kind.end]} IF NOT EXISTS{statement[kind.end :]}"
 
 
 def with_id(statement: str, identity: str) -> str:

@@ -66,6 +66,10 @@ def test_requalify(statement: str, expected: str) -> None:
             "CREATE MATERIALIZED VIEW a.v AS SELECT", "CREATE MATERIALIZED VIEW IF NOT EXISTS a.v AS SELECT", id="view"
         ),
         pytest.param("CREATE AGGREGATE a.f(int)", "CREATE AGGREGATE IF NOT EXISTS a.f(int)", id="aggregate"),
+        pytest.param(
+            "CREATE INDEX type ON a.b (x)", "CREATE INDEX IF NOT EXISTS type ON a.b (x)", id="another kind's name"
+        ),
+        pytest.param("CREATE TRIGGER type ON a.b USING 'x'", "CREATE TRIGGER type ON a.b USING 'x'", id="trigger"),
         pytest.param(DROPPED, DROPPED, id="no CREATE"),
     ],
 )
