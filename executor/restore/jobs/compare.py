@@ -53,14 +53,13 @@ def restore_compare(context: JobContext) -> Mapping[str, Any]:
     rows = {} if request.compare == NOTHING else _Counts(context, backup, targets).all()
     derived = _derived(context, backup, selection) if request.compare in (SAMPLE, FULL) else {}
     sampled = _sampled(context.launch.parameters, targets)
-    alone = len(backup.tokens) == 1
     found = {}
     for new in targets:
         own, counted = derived.get(new, Derived()), rows.get(new, Rows())
         if counted_at is not None:
             counted = replace(counted, after=max(0.0, counted_at - backup.taken_at[1]))
         table = Table(
-            counted, sampled.get(new), tuple(own.different), tuple(own.remarks), alone,
+            counted, sampled.get(new), tuple(own.different), tuple(own.remarks), backup.is_in_one_batch(targets[new]),
             empty=backup.table_bytes.get(targets[new], 0) == 0,
         )  # fmt: skip
         found[str(new)] = verdict.judge(request.compare, table)

@@ -44,8 +44,8 @@ class Sampled:
     - `missing`, `older` and `undeleted` are rows that the cluster lacks, has in an earlier version, or still has
       although the backup deleted them.
     - `hidden` are values by the column whose drop hides them.
-    - `newer` rows were written here after the backup, `other` ones before: by another replica's files, or in the table
-      before the restore.
+    - `newer` rows were written here after the backup, `other` ones before: by other files of the backup, or in the
+      table before the restore.
     - `unread` are partitions by the reason why they cannot be read, `missed` are reasons why nothing was compared.
     - `held`: the table had rows before the restore.
     """
@@ -65,7 +65,7 @@ class Sampled:
     def different(self, alone: bool) -> list[str]:
         """Return a sentence for each kind of difference.
 
-        `alone`: the backup is of one node, so that no other replica's file explains a difference.
+        `alone`: all rows were compared together, so that no other file of the backup explains a difference.
         """
         of = f"of {self.rows} rows compared"
         found = [
@@ -105,8 +105,8 @@ class Finding:
 class Table:
     """Everything that is known of one table.
 
-    `others` are differences of its views and indexes. `alone`: the backup is of one node. `empty`: it has no files of
-    the table.
+    `others` are differences of its views and indexes. `alone`: one batch has all of the backup's rows. `empty`: it has
+    no files of the table.
     """
 
     rows: Rows = field(default_factory=Rows)

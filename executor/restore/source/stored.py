@@ -11,7 +11,7 @@ from executor.backup.roles import Roles
 from executor.backup.seal.cipher import Unsealer
 from executor.cql.ddl import Element
 from executor.cql.names import TableName
-from executor.restore.source.batches import Piece
+from executor.restore.source.batches import BATCH_BYTES, Piece
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,10 @@ class StoredBackup:
     taken_at: tuple[float, float] = (0.0, 0.0)
     lacks: str = ""
     distrust: str = ""
+
+    def is_in_one_batch(self, table: TableName) -> bool:
+        """Return whether one batch has all versions of a table's rows; they are compared batch by batch."""
+        return len(self.tokens) == 1 and self.table_bytes.get(table, 0) <= BATCH_BYTES
 
 
 class Repository(Protocol):

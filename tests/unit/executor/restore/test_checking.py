@@ -17,7 +17,7 @@ from executor.restore import checking
 from executor.restore.loading.loader import cause, sent_bytes
 from executor.restore.loading.pipeline import AHEAD_BYTES
 from executor.restore.loading.staging import Staging
-from executor.restore.source.batches import Batch, Piece
+from executor.restore.source.batches import BATCH_BYTES, Batch, Piece
 from executor.restore.source.stored import StoredBackup
 
 T = TableName("a", "t")
@@ -54,6 +54,15 @@ def test_the_largest_tables_are_named_first() -> None:
 def test_same_as(tokens: set[str], expected: str | None) -> None:
     had = {"node-0": frozenset({"1", "2"}), "other": frozenset({"3", "4"})}
     assert checking.same_as(StoredBackup(had, {}, (), {}, {}), frozenset(tokens)) == expected
+
+
+@pytest.mark.parametrize(
+    ("nodes", "size", "expected"), [(1, BATCH_BYTES, True), (1, BATCH_BYTES + 1, False), (2, 1, False)]
+)
+def test_versions_of_a_row_can_be_in_other_batches(nodes: int, size: int, expected: bool) -> None:
+    """Rows are compared batch by batch: what is newer here than in one of them can be from another one."""
+    tokens = {f"node-{number}": frozenset({str(number)}) for number in range(nodes)}
+    assert StoredBackup(tokens, {}, (), {}, {T: size}).is_in_one_batch(T) is expected
 
 
 MURMUR3 = "org.apache.cassandra.dht.Murmur3Partitioner"
