@@ -66,7 +66,7 @@ def restore_schema(context: JobContext) -> Mapping[str, Any]:
         "kept": _listed(kept),
         "views": [str(view) for view in views],
         "left_out": _listed(omitted_views(backup.schema, selection)),
-        "message": "; ".join(filter(None, (_message(created), changed, refused))),
+        "message": "; ".join(filter(None, (created_sentence(created), changed, refused))),
         **({"verdict": DIFFERENT} if changed or refused else {}),
         **({} if roles is None else {"roles": _fit(given["roles"]), "other_roles": _listed(given["other_roles"])}),
     }
@@ -87,8 +87,9 @@ def restored_views(jolokia: Jolokia, session: Session, selection: Selection) -> 
     return found
 
 
-def _message(created: Sequence[str]) -> str:
-    counts = Counter(name.partition(" ")[0] for name in created)
+def created_sentence(created: Sequence[str]) -> str:
+    """Return a sentence with the numbers of what was created. A column that a table has lost is a part of the table."""
+    counts = Counter(kind for kind in (name.partition(" ")[0] for name in created) if kind != ddl.COLUMNS)
     made = ", ".join(f"{number} {_PLURALS.get(kind, kind) if number != 1 else kind}" for kind, number in counts.items())
     return f"made: {made}" if made else "the schema was there already"
 

@@ -12,7 +12,7 @@ from cassandra.cluster import Session
 from executor.cql.ddl import elements
 from executor.cql.names import TableName
 from executor.jobs.context import JobError
-from executor.restore.jobs.schema import changed_sentence, restored_views
+from executor.restore.jobs.schema import changed_sentence, created_sentence, restored_views
 from executor.restore.schema.plan import Plan
 from executor.restore.schema.selection import Selection
 from tests.unit.executor.jmx.test_java_agent import Cassandra
@@ -27,6 +27,12 @@ def test_what_is_not_as_in_the_backup_is_told() -> None:
     assert changed_sentence(Plan((), INDEXES, INDEXES[:1])) == f"index a.i0 is {ends} it first"
     named = ", ".join(f"index a.i{number}" for number in range(5))
     assert changed_sentence(Plan((), INDEXES, INDEXES)) == f"{named} and 2 more are {ends} them first"
+
+
+def test_what_was_made_is_told() -> None:
+    assert created_sentence([]) == "the schema was there already"
+    made = ["keyspace a", "table a.t", "columns a.t DROP x", "columns a.t ADD x", "table a.u"]
+    assert created_sentence(made) == "made: 1 keyspace, 2 tables"
 
 
 View = namedtuple("View", ["view_name", "base_table_name"])
