@@ -1,8 +1,9 @@
-"""Lists and numbers in sentences. Pure."""
+"""Lists, numbers and times in sentences. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 NAMED = 5
 
@@ -17,3 +18,8 @@ def list_first(items: Iterable[str], most: int = NAMED) -> str:
 def number_of(number: int, thing: str) -> str:
     """Return `1 node` or `2 nodes`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def stamp(seconds: float) -> str:
+    """Return a time for people, given in seconds since the epoch: ISO 8601 in UTC, such as 2026-01-31T12:00:00Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

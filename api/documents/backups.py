@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from executor.sentences import stamp
 from scheduler.core.state.backup_place import place_of
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.operation import HistoryRecord, OperationState, stamp
+from scheduler.core.state.operation import HistoryRecord, OperationState
 
 Json = Mapping[str, Any]
 

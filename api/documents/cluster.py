@@ -8,6 +8,7 @@ from typing import Any
 from api.documents.figures import figures
 from executor.figures import Figures, is_sound
 from executor.protocol import NodeStatus
+from executor.sentences import stamp
 from scheduler.core.configuration.differences import as_text, without_secrets
 from scheduler.core.plans.plan import Phase, Plan, Step
 from scheduler.core.plans.preview import Preview
@@ -16,7 +17,6 @@ from scheduler.core.state.cluster import ClusterState, GarbageRecord
 from scheduler.core.state.event import Entry
 from scheduler.core.state.lifecycle import by_index
 from scheduler.core.state.node import NodeRecord, TaskState
-from scheduler.core.state.operation import stamp
 from scheduler.core.state.spec import CassandraSpec, ClusterSpec
 
 Json = Mapping[str, Any]

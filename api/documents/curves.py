@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scheduler.core.state.operation import OperationState, stamp
+from executor.sentences import stamp
+from scheduler.core.state.operation import OperationState
 from scheduler.loop.curves import Samples
 from scheduler.loop.snapshot import Snapshot
 

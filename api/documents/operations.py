@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from executor.protocol import JobProgress
+from executor.sentences import stamp
 from scheduler.core.maintenance.progress import View, newest_progress, percent_done, view_operation
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
-from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState, stamp
+from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS, PhaseKind
 from scheduler.loop.snapshot import Snapshot
 

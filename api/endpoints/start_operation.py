@@ -15,6 +15,7 @@ from api.documents.cluster import launched
 from api.http.access import access, snapshot, submit
 from api.http.errors import RequestError
 from api.sentences import sentence
+from executor.sentences import stamp
 from executor.untrusted import MISREAD
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.maintenance import backup_places
@@ -23,7 +24,6 @@ from scheduler.core.maintenance.request import Request, check, check_names, name
 from scheduler.core.maintenance.schema import Schema, schema_in, schema_of
 from scheduler.core.nodes.decommission import has_left
 from scheduler.core.state.exclusion import exclusion, remarks
-from scheduler.core.state.operation import stamp
 from scheduler.core.state.operation_kinds import DECOMMISSION, KINDS
 from scheduler.loop.snapshot import QuestionRefused, Unavailable
 from scheduler.security.sealing import SETTINGS

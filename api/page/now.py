@@ -12,11 +12,11 @@ from api.page.commands import Button, button
 from api.page.formats import brief, percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
-from executor.sentences import number_of
+from executor.sentences import number_of, stamp
 from scheduler.core.configuration.standing_plans import RECOVERY
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
 from scheduler.core.plans.plan import Plan, Status, Step
-from scheduler.core.state.operation import OperationRecord, OperationState, stamp
+from scheduler.core.state.operation import OperationRecord, OperationState
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.reason import Code
 from scheduler.loop.snapshot import Snapshot

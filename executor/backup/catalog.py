@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TypeVar
 
 from executor.backup.format import document, layout, manifest
@@ -21,6 +20,7 @@ from executor.jobs.context import JobError
 from executor.json_codec import DocumentError
 from executor.s3.errors import StoreError, TooLargeError
 from executor.s3.store import Store
+from executor.sentences import stamp
 
 _READ_AT_ONCE = 8
 # Of a claim and of the moments; of a cluster's manifest, several of which are read at once.
@@ -222,10 +222,9 @@ def _taken(backup: str, found: Started | None, complete: bool) -> JobError:
     if found is None:
         text = f"there is {state} backup {backup} already: choose another name, or delete it"
         return JobError("claim", text, hopeless=True)
-    since = datetime.fromtimestamp(found.started_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return JobError(
         "claim",
         f"there is {state} backup {backup} already, which the operation {found.operation} of the cluster"
-        f" {found.cluster_name} began at {since}: choose another name, or delete it",
+        f" {found.cluster_name} began at {stamp(found.started_at)}: choose another name, or delete it",
         hopeless=True,
     )

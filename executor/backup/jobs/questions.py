@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from executor.backup import coverage
@@ -24,6 +23,7 @@ from executor.s3.client import Patience
 from executor.s3.errors import StoreError
 from executor.s3.location import LocationError, parse
 from executor.s3.store import open_store
+from executor.sentences import stamp
 
 COMPLETE, UNFINISHED, DAMAGED, LOCKED = "complete", "unfinished", "damaged", "locked"
 # An API client waits for the answer: a quick error is better than more attempts.
@@ -56,7 +56,7 @@ def describe_backup(node: NodeFacts, content: Mapping[str, Any]) -> Mapping[str,
         "bytes": None if found is None else found.bytes,
         "cassandra_version": None if found is None else _version(found),
         "started_at": _started_at(entry),
-        "finished_at": None if found is None else _stamp(found.finished_at),
+        "finished_at": None if found is None else stamp(found.finished_at),
         "cluster": _of(entry, "cluster"),
         "cluster_name": _of(entry, "cluster_name"),
         "operation": _of(entry, "operation"),
@@ -118,7 +118,7 @@ def _listed(entry: Entry) -> Mapping[str, Any]:
         "cluster_name": None if name is None else name.cluster_name,
         "state": state,
         "started_at": _started_at(entry),
-        "finished_at": None if found is None else _stamp(found.finished_at),
+        "finished_at": None if found is None else stamp(found.finished_at),
         "nodes": None if found is None else len(found.nodes),
         "objects": None if found is None else found.objects,
         "bytes": None if found is None else found.bytes,
@@ -134,7 +134,7 @@ def _nodes(found: ClusterManifest) -> Mapping[str, Any]:
             "tokens": node.member.num_tokens,
             "rack": node.member.rack,
             "data_center": node.member.data_center,
-            "taken_at": _stamp(node.member.taken_at),
+            "taken_at": stamp(node.member.taken_at),
         }
         for name, node in found.nodes.items()
     }
@@ -166,8 +166,4 @@ def _version(found: ClusterManifest) -> str:
 
 def _started_at(entry: Entry) -> str | None:
     found = entry.manifest or entry.started
-    return None if found is None else _stamp(found.started_at)
-
-
-def _stamp(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return None if found is None else stamp(found.started_at)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -18,6 +17,7 @@ from executor.jmx.jolokia import JolokiaError, NotReachableError
 from executor.jobs import chosen, cql, schema
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
+from executor.sentences import stamp
 
 _STEP = "snapshot"
 # Few tries while the schema changes during the snapshot: the scheduler tries again, too.
@@ -40,7 +40,7 @@ def backup_snapshot(context: JobContext) -> Mapping[str, Any]:
         return {
             "schema_version": note.member.schema_version,
             "host_id": note.member.host_id,
-            "taken_at": datetime.fromtimestamp(note.member.taken_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "taken_at": stamp(note.member.taken_at),
             "tables": len(note.tables),
             "bytes": sum(file.size for file in files),
             "schema": fingerprint.short(found),

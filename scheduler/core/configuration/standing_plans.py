@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from executor.sentences import stamp
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import PlanRecord
-from scheduler.core.state.operation import stamp
 from scheduler.core.state.reason import Code, Reason
 
 DEPLOY, RECOVERY = "deploy", "recovery"

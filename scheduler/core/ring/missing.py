@@ -15,8 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
+from executor.sentences import stamp
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.state.cluster import Asked, ClusterState, Sighting
 from scheduler.core.state.lifecycle import by_index, is_running, is_up
@@ -85,9 +85,8 @@ def describe_missing(node: NodeRecord) -> str:
     names = list(peers[:NAMED])
     last = f"{len(peers) - NAMED} more" if len(peers) > NAMED else names.pop()
     who = f"{', '.join(names)} and {last}" if names else last
-    since = datetime.fromtimestamp(node.missing.silent_since, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     see = "does" if len(peers) == 1 else "do"
-    return f"{who} {see} not see it; its agent has not answered since {since}"
+    return f"{who} {see} not see it; its agent has not answered since {stamp(node.missing.silent_since)}"
 
 
 def _is_any_accused(state: ClusterState) -> bool:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from executor.sentences import stamp
 from scheduler.core.state.backup_place import place_of
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.naming import named
-from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live, stamp
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import DECOMMISSION, KINDS
 from scheduler.core.state.operation_steps import steps
 

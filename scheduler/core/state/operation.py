@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -157,11 +156,6 @@ def is_live(operation: OperationRecord) -> bool:
 def needs_keys(operation: OperationRecord) -> bool:
     """Return whether the scheduler had keys of backups for its jobs when it was accepted."""
     return bool(operation.facts.get("keys"))
-
-
-def stamp(seconds: float) -> str:
-    """Return a time for people: ISO 8601 in UTC, such as 2026-01-31T12:00:00Z."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def delay_after(count: int) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.sentences import list_first, number_of
+from executor.sentences import list_first, number_of, stamp
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,7 @@ def test_the_first_are_listed_and_the_others_counted(items: list[str], expected:
 
 def test_one_is_no_plural() -> None:
     assert [number_of(number, "node") for number in (0, 1, 2)] == ["0 nodes", "1 node", "2 nodes"]
+
+
+def test_times_are_in_utc() -> None:
+    assert stamp(1_769_860_800.9) == "2026-01-31T12:00:00Z"

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from executor.protocol import JobProgress
+from executor.sentences import stamp
 from scheduler.core.maintenance.progress import (
     at_once,
     choose_node,
@@ -18,7 +19,7 @@ from scheduler.core.maintenance.progress import (
 )
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.node import Failures, NodeRecord, TaskState
-from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live, stamp
+from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.core.state.operation_steps import steps
 from scheduler.core.state.reason import Reason
