@@ -6,12 +6,11 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 from itertools import repeat
 from typing import Any
 
-from cli.units import format_age, format_bytes, format_duration, format_number, parse_time
+from cli.units import format_age, format_bytes, format_duration, format_number, format_time, parse_time
 
 # Terminals obey control characters, and some texts come from other programs.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -142,7 +141,7 @@ def clean(value: Any) -> str:
 def _raw(value: Any, kind: Kind) -> str:
     """Return a value for scripts: times in ISO 8601, numbers without a unit."""
     if kind is Kind.TIME and isinstance(value, int | float):
-        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return format_time(value)
     return clean(value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
@@ -38,6 +38,11 @@ def parse_time(text: str) -> float | None:
     except ValueError:
         return None
     return found.timestamp() if found.tzinfo is not None else None
+
+
+def format_time(seconds: float) -> str:
+    """Return a time, given in seconds since 1970, in ISO 8601 as the API writes it."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def format_duration(seconds: float) -> str:

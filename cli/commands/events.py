@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -15,7 +14,7 @@ from cli.nodes import is_node
 from cli.options import WholeNumber
 from cli.session import Session, command, names, node_name, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
-from cli.units import WHOLE, parse_duration
+from cli.units import WHOLE, format_time, parse_duration
 
 Json = Mapping[str, Any]
 
@@ -129,4 +128,4 @@ def _since(text: str | None) -> str:
         ago = parse_duration(text)
     except ValueError:
         return text
-    return datetime.fromtimestamp(time.time() - ago, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_time(time.time() - ago)

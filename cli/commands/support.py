@@ -23,6 +23,7 @@ from cli.requests import nodes_option
 from cli.rest import Client, segment
 from cli.session import Session, group, names, node_name, pass_session
 from cli.tables import Column, Kind, Table, columns
+from cli.units import format_time
 from cli.waiting import operation_path
 
 _ONCE = (
@@ -126,7 +127,7 @@ def make_manifest(
     """Return the description of a bundle: each file with its size and checksum, and what is missing."""
     return {
         "format": 1,
-        "made": made.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "made": format_time(made.timestamp()),
         "client_version": own_version(),
         "redacted": redact,
         "files": [
