@@ -22,9 +22,9 @@ from scheduler.core.state.node import TaskState
 from scheduler.loop.messages import Json, Update
 from scheduler.loop.run import Loop, Sources
 from scheduler.settings import parse
-from scheduler.storage.port import MemoryStore
 from service.http.worker import Worker
 from service.server import Server, share_the_interpreter
+from tests.memory_store import MemoryStore
 
 CYCLES_A_SECOND = 5
 

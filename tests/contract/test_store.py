@@ -14,9 +14,10 @@ import pytest
 
 from scheduler.core.state.record_kinds import FOLDERS, SINGLE
 from scheduler.errors import Exit, FatalError, StaleWriteError, StoreUnavailableError
-from scheduler.storage.port import Memory, MemoryStore, Store, split
+from scheduler.storage.port import Store, split
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.contract.conftest import SESSION_SECONDS, Server
+from tests.memory_store import Memory, MemoryStore
 from tests.waiting import patient, wait_for
 
 

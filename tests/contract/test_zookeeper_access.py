@@ -16,9 +16,10 @@ from kazoo.security import OPEN_ACL_UNSAFE, make_digest_acl
 from scheduler.core.state.record_kinds import FOLDERS, SINGLE
 from scheduler.errors import Exit, FatalError, StoreUnavailableError
 from scheduler.security.zookeeper import OPEN, Access, Credentials
-from scheduler.storage.port import Memory, MemoryStore, Store
+from scheduler.storage.port import Store
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
 from tests.contract.conftest import SESSION_SECONDS, Server
+from tests.memory_store import Memory, MemoryStore
 from tests.waiting import patient, wait_for
 
 ALICE = Credentials("alice", "correct:horse:battery")

@@ -20,8 +20,6 @@ EVENTS = ("__", "on_", "_on_")
 READ_BY_OTHERS = {"described_at", "micros", "mount_root"}
 # Decorators that register nothing.
 PLAIN = {"property", "staticmethod", "classmethod"}
-# The store that tests and measurements run the scheduler on.
-STORES = {"MemoryStore"}
 
 
 def defined(tree: ast.Module) -> Iterator[str]:
@@ -80,7 +78,7 @@ def test_each_name_is_used() -> None:
     } == set()
     templates = {word for path in (ROOT / "api").rglob("*.html") for word in re.findall(r"\w+", path.read_text())}
     jobs = {f"{kind}{name.replace('-', '_')}" for name in JOBS for kind in ("", "backup_")}
-    assert unused(trees, HOOKS | READ_BY_OTHERS | STORES | templates | jobs) == set()
+    assert unused(trees, HOOKS | READ_BY_OTHERS | templates | jobs) == set()
 
 
 def test_unused_names_are_found() -> None:

@@ -23,8 +23,8 @@ from scheduler.core.state.node import Intent, IntentKind, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState
 from scheduler.loop.run import Loop, Sources
 from scheduler.settings import parse
-from scheduler.storage.port import MemoryStore
 from service.server import Server, share_the_interpreter
+from tests.memory_store import MemoryStore
 
 PAUSED = "node-2"
 VIEWS = (

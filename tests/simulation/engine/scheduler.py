@@ -27,8 +27,8 @@ from scheduler.core.state.operation import OperationState, StepState
 from scheduler.core.state.record_kinds import CLUSTER_ID, FRAMEWORK_ID, UNINSTALL, ClusterId, FrameworkId, path_of
 from scheduler.core.state.spec import ClusterSpec
 from scheduler.loop.clock import ClockWatch
-from scheduler.storage.port import MemoryStore
 from service.uninstall import begin_removal, is_over
+from tests.memory_store import MemoryStore
 from tests.simulation.engine.model import Mesos
 from tests.simulation.engine.samples import SETTINGS, Ids, wanted
 

@@ -30,7 +30,7 @@ from scheduler.loop.messages import Message as MessageEvent
 from scheduler.loop.run import Loop, Sources
 from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.sealing import Sealer
-from scheduler.storage.port import Memory, MemoryStore
+from tests.memory_store import Memory, MemoryStore
 from tests.unit.scheduler.loop.test_run import Recorder
 
 Answers = Callable[[Question], Answer | None]

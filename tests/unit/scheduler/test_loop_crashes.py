@@ -21,8 +21,9 @@ from scheduler.loop.messages import Event, Json
 from scheduler.loop.run import Loop, Sources
 from scheduler.loop.snapshot import Snapshot
 from scheduler.settings import parse
-from scheduler.storage.port import Memory, MemoryStore, Writes
+from scheduler.storage.port import Writes
 from service.startup import begin
+from tests.memory_store import Memory, MemoryStore
 from tests.simulation.engine.invariants import invariants
 from tests.simulation.engine.model import Mesos
 from tests.simulation.engine.samples import Ids, agents

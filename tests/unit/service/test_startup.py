@@ -23,9 +23,9 @@ from scheduler.loop.run import Sources
 from scheduler.security.zookeeper import Credentials
 from scheduler.settings import Settings, parse
 from scheduler.settings.effective import wanted
-from scheduler.storage.port import Memory, MemoryStore
 from scheduler.storage.saver import Saver
 from service.startup import access, begin, framework
+from tests.memory_store import Memory, MemoryStore
 
 
 def settings(directory: Path, **more: str) -> Settings:

@@ -14,9 +14,9 @@ from scheduler.core.state.codec import StateCorruptError, contents, encode_recor
 from scheduler.core.state.record_kinds import FrameworkId, Record
 from scheduler.core.state.spec import ClusterSpec
 from scheduler.errors import Exit, FatalError
-from scheduler.storage.port import Memory, MemoryStore
 from service import __main__
 from service.uninstall import begin_removal, is_over, last_snapshot
+from tests.memory_store import Memory, MemoryStore
 from tests.simulation.engine.samples import Ids, spec, wanted
 
 FRAMEWORK = FrameworkId("framework-1")

@@ -27,7 +27,8 @@ from scheduler.loop.run import Loop, Sources
 from scheduler.security.authority import AUTHORITY_DAYS, AuthorityError, KeyPair, new_authority
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
-from scheduler.storage.port import Memory, MemoryStore, Writes
+from scheduler.storage.port import Writes
+from tests.memory_store import Memory, MemoryStore
 from tests.unit.scheduler.core.samples import spec, state, up
 
 NOW = 1_800_000_000.0

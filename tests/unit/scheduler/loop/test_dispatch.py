@@ -9,7 +9,7 @@ import pytest
 from bench import large
 from scheduler.core.cycle.decision import Accept, Decision, Decline, Kill, Purpose
 from scheduler.loop.dispatch import Dispatch
-from scheduler.storage.port import Memory
+from tests.memory_store import Memory
 from tests.unit.scheduler.loop.test_run import Recorder
 
 

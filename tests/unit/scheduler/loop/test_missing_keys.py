@@ -17,7 +17,7 @@ from scheduler.loop.run import Loop, Sources
 from scheduler.security.authority import new_authority
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
-from scheduler.storage.port import Memory, MemoryStore
+from tests.memory_store import Memory, MemoryStore
 from tests.unit.scheduler.core.samples import spec, state, up
 from tests.unit.scheduler.loop.test_certificates import Sender
 from tests.unit.sealing_keys import new_key

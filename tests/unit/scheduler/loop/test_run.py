@@ -45,7 +45,8 @@ from scheduler.loop.messages import (
 from scheduler.loop.run import Loop, Sources
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.security.sealing import Sealer
-from scheduler.storage.port import Memory, MemoryStore, Writes
+from scheduler.storage.port import Writes
+from tests.memory_store import Memory, MemoryStore
 
 
 @dataclass

@@ -13,8 +13,9 @@ from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import Override, PlanRecord
 from scheduler.core.state.operation import HistoryRecord, OperationRecord, OperationState, StepRecord
 from scheduler.errors import StaleWriteError, StoreUnavailableError
-from scheduler.storage.port import Memory, MemoryStore, Writes
+from scheduler.storage.port import Writes
 from scheduler.storage.saver import Saver
+from tests.memory_store import Memory, MemoryStore
 
 
 class Unreliable(MemoryStore):
