@@ -226,7 +226,9 @@ def _record(text: str) -> NodeRecord:
     if record is None:
         raise _unknown(text)
     if record.task is None:
-        raise RequestError(HTTPStatus.NOT_FOUND, f"{record.name} has not been launched yet.")
+        left = "was decommissioned: restart its step of the plan deploy to start it again"
+        words = left if record.left else "has not been launched yet"
+        raise RequestError(HTTPStatus.NOT_FOUND, f"{record.name} {words}.")
     return record
 
 

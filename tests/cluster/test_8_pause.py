@@ -27,7 +27,7 @@ def test_a_node_is_paused_and_resumed(world: World) -> None:
     code, answer = world.put("/v1/nodes/restart?node=node-0")
     assert (code, answer["message"]) == (
         409,
-        "The pause of node-1 is under way; force=true restarts it nevertheless.",
+        "The pause of node-1 is under way; with force=true the restart of node-0 waits for that.",
     )
 
     code, (paused,) = world.put("/v1/nodes/node-1/resume")

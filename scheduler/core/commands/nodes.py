@@ -56,8 +56,8 @@ def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterS
         return Refusal(RefusalKind.CONFLICT, problem)
     if command.by_rack and (problem := rack_problem(state)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"no rack can be restarted as a whole: {problem}")
-    if not command.forced and (problem := _strain(state, nodes)) is not None:
-        return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true restarts it nevertheless")
+    if not command.forced and (problem := _strain(state, nodes, "restart", "restarts")) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
     changed = {node.name: _intend_restart(node, command, now) for node in nodes}
     return replace(state, nodes={**state.nodes, **changed})
 
@@ -78,8 +78,8 @@ def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState 
     before = node.intent if node.intent is not None and node.intent.kind is IntentKind.RESTART else None
     if (problem := _restart_problem(node if before is None else replace(node, intent=None))) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
-    if not command.forced and (problem := _strain(state, [node])) is not None:
-        return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true pauses it nevertheless")
+    if not command.forced and (problem := _strain(state, [node], "pause", "pauses")) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
     assert node.task is not None
     intent = Intent(IntentKind.PAUSE, now, node.task.id, _REQUESTED, command.principal, command.forced)
     if before is not None and before.begun_at is not None:
@@ -116,8 +116,8 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
         return replace(state, nodes={**state.nodes, node.name: forced})
     if (problem := _replacement_problem(state, node)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
-    if not command.forced and (problem := _strain(state, [node])) is not None:
-        return Refusal(RefusalKind.CONFLICT, f"{problem}; force=true replaces it nevertheless")
+    if not command.forced and (problem := _strain(state, [node], "replacement", "replaces")) is not None:
+        return Refusal(RefusalKind.CONFLICT, problem)
     assert node.task is not None
     intent = Intent(IntentKind.REPLACE, now, node.task.id, _REQUESTED, command.principal, command.forced)
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=intent)})
@@ -210,14 +210,16 @@ def _under_way(node: NodeRecord, intent: Intent) -> str:
     return f"{intent_name(node)} is under way already: {intent.reason}{out}"
 
 
-def _strain(state: ClusterState, nodes: list[NodeRecord]) -> str | None:
-    """Return why the ring cannot spare these nodes one after another; None if it can."""
+def _strain(state: ClusterState, nodes: list[NodeRecord], noun: str, verb: str) -> str | None:
+    """Return why the ring cannot spare these nodes one after another, and what force would do; None if it can."""
     ring = survey(state)
+    names = nodes[0].name if len(nodes) == 1 else "all nodes"
+    waits = f"with force=true the {noun} of {names} waits for that"
     for other in ring.begun:
         if other.intent is not None and other.name not in {node.name for node in nodes}:
-            return f"{intent_name(other)} is under way"
+            return f"{intent_name(other)} is under way; {waits}"
     if joining := next(iter(ring.joining), None):
-        return f"{joining} is joining the ring"
+        return f"{joining} is joining the ring; {waits}"
     # Several nodes restart one by one, and each is a peer of the others.
     strain = ring_strain(ring, {nodes[0].name} if len(nodes) == 1 else set())
-    return None if strain is None else strain.sentence
+    return None if strain is None else f"{strain.sentence}; force=true {verb} {names} nevertheless"

@@ -55,7 +55,10 @@ def test_plans_wait_for_it() -> None:
             Send.time(1.0, cycles=10),
             Expect.step("node-3", Status.WAITING, "OTHER_INTENT", says="the pause of node-1"),
             Send.command(begin("cleanup")),
-            Expect.refused(restart("node-0"), RefusalKind.CONFLICT, "the pause of node-1 is under way"),
+            Expect.refused(
+                restart("node-0"), RefusalKind.CONFLICT, "the pause of node-1 is under way; with force=true"
+            ),
+            Expect.refused(restart("node-0"), RefusalKind.CONFLICT, "the restart of node-0 waits for that"),
             Send.time(1.0, cycles=20),
             Expect.step("node-1", Status.WAITING, "NODE_DOWN", plan="cleanup", says="its mode is PAUSED"),
             Expect.launched("cleanup-node-0", "cleanup-node-2"),
@@ -93,7 +96,7 @@ def test_what_is_refused() -> None:
             Expect.refused(PauseNode("node-9", "op"), RefusalKind.UNKNOWN, "there is no node node-9"),
             Send.failure("node-0"),
             Send.time(),
-            Expect.refused(PAUSE, RefusalKind.CONFLICT, "node-0 is down; force=true pauses it nevertheless"),
+            Expect.refused(PAUSE, RefusalKind.CONFLICT, "node-0 is down; force=true pauses node-1 nevertheless"),
             Send.command(PauseNode("node-1", "op", forced=True)),
             Expect.refused(PAUSE, RefusalKind.CONFLICT, "the pause of node-1 is under way already"),
             until_paused(),

@@ -212,6 +212,9 @@ class TestNodeStatus:
         answer = client.get(f"/v1/nodes/2/{what}")
         assert (answer.status_code, document(answer)) == (404, {"message": "node-2 has not been launched yet."})
         assert document(client.get("/v1/nodes/list")) == []
+        gateway.state = replace(gateway.state, nodes={"node-2": NodeRecord(2, left=True)})
+        words = "node-2 was decommissioned: restart its step of the plan deploy to start it again."
+        assert document(client.get(f"/v1/nodes/2/{what}")) == {"message": words}
 
     def test_numeric_order(self, client: FlaskClient, gateway: CoreGateway) -> None:
         nodes = [make_node(index) for index in (10, 2, 1)]
