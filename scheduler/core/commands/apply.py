@@ -39,6 +39,7 @@ from scheduler.core.configuration.target import (
 )
 from scheduler.core.nodes import decommission, deploy
 from scheduler.core.nodes.gates import gate_block, let_pass, unconditional_block
+from scheduler.core.nodes.replacement import has_moved
 from scheduler.core.plans.build import build_plan, plan_names
 from scheduler.core.plans.plan import Phase, Status, Step
 from scheduler.core.state.cluster import ClusterState, Reconciliation, Trial, UninstallRecord
@@ -106,6 +107,8 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
         return Refusal(RefusalKind.INVALID, f"a step of the plan {command.plan} cannot be forced: its node is down")
     if (leaving := decommission.departure_reason(state, node)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"The step of {node.name} cannot be forced: {leaving.sentence}")
+    if has_moved(node):
+        return Refusal(RefusalKind.CONFLICT, f"The step of {node.name} cannot be forced: it is being replaced")
     if node.name in outdated(state):
         if (block := unconditional_block(state, node)) is not None:
             return Refusal(RefusalKind.CONFLICT, f"The step of {node.name} cannot be forced: it {block.sentence}")

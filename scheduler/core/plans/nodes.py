@@ -171,6 +171,8 @@ def _deploy_status(
         return Status.WAITING, returning
     if node.deployed is not None:
         return Status.COMPLETE, Reason(Code.DONE, "deployed" + _remarks(state, node, due))
+    if replacement.has_moved(node):
+        return _recovery_status(state, availability.AT_REST, node, now)
     if node.left:
         text = "decommissioned by an operator; restart this step to start the node again"
         return Status.COMPLETE, Reason(Code.LEFT, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scheduler.core.commands.command import ReplaceNode, RestartStep
+from scheduler.core.commands.command import ForceComplete, RefusalKind, ReplaceNode, RestartStep
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.node import NodeRecord
 from tests.simulation.engine.model import Mesos
@@ -117,6 +117,8 @@ def moved_away_and_back(machines: int = 3) -> World:
             Send.agent_back("127.0.0.3"),
             Send.time(0.0),
             Expect.step("node-1", Status.STARTED, "STOPPING_TASK", "recovery"),
+            Expect.step("node-1", Status.STARTED, "STOPPING_TASK"),
+            Expect.refused(ForceComplete("deploy", "Deploy", "node-1"), RefusalKind.CONFLICT, "it is being replaced"),
         ],
         World(spec(), agents(machines)),
     )
