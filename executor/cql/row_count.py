@@ -96,8 +96,9 @@ def why_not(session: Session, error: Exception) -> str:
 
 def is_passing(session: Session, error: Exception) -> bool:
     """Return whether a later attempt can succeed."""
-    unavailable = any(isinstance(cause, Unavailable) for cause in _causes(error))
-    return isinstance(error, NoHostAvailable) or (unavailable and too_few_nodes(session, error) is None)
+    # If the only host of a session lacks replicas, the driver has no other one to ask, and says that.
+    unavailable = isinstance(error, NoHostAvailable) or any(isinstance(cause, Unavailable) for cause in _causes(error))
+    return unavailable and too_few_nodes(session, error) is None
 
 
 def _causes(error: Exception) -> list[Exception]:

@@ -263,9 +263,10 @@ def _unavailable(needed: int) -> Unavailable:
             False,
         ),
         (_unavailable(2), "a quorum is 2 replicas, and the data center has 1 node", False),
+        (NoHostAvailable("", {"a": _unavailable(2)}), "a quorum is 2 replicas, and the data center has 1 node", False),
         (NoHostAvailable("", {"a": _unavailable(1)}), "it cannot be counted: ", True),
     ],
-    ids=["tombstones", "dropped", "time", "nodes", "passing"],
+    ids=["tombstones", "dropped", "time", "nodes", "nodes of the only host", "passing"],
 )
 def test_why_a_table_cannot_be_counted(error: Exception, words: str, passing: bool) -> None:
     session: Any = _OneNode()
