@@ -19,7 +19,9 @@ PROTOCOL = 5
 _AGREEMENT_SECONDS = 60.0
 
 # Cassandra's own message, with what the driver puts around it.
-_OF_SERVER = re.compile(r'<?Error from server: code=\w+ \[[^\]]*\] message="(?P<message>.*)">?', re.DOTALL)
+_OF_SERVER = re.compile(
+    r'<?Error from server: code=\w+ \[[^\]]*\] message="(?P<message>.*)"(?: info=\{(?P<numbers>.*)\})?>?', re.DOTALL
+)
 # What OpenSSL says of a certificate at a wrong time.
 _OF_TIME = re.compile("certificate (is not yet valid|has expired)")
 
@@ -125,4 +127,6 @@ def _plain(error: object) -> str:
     if _OF_TIME.search(text):
         return f"{text}: if its node renewed it in time, this agent's clock is wrong"
     found = _OF_SERVER.fullmatch(text)
-    return text if found is None else found["message"]
+    if found is None:
+        return text
+    return f"{found['message']} ({found['numbers'].replace(chr(39), '')})" if found["numbers"] else found["message"]

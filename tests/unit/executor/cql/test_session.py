@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra import ConsistencyLevel, DriverException, InvalidRequest
 from cassandra.cluster import NoHostAvailable
 from cassandra.protocol import SyntaxException
 
@@ -11,6 +11,11 @@ from executor.cql.session import ConnectError, open_session, words
 from tests.ports import free_port
 
 REFUSED = 'Error from server: code=2200 [Invalid query] message="Resource <table held.t> doesn\'t exist"'
+
+FEW = (
+    'Error from server: code=1000 [Unavailable exception] message="Cannot do it"'
+    " info={'consistency': 'LOCAL_QUORUM', 'required_replicas': 2, 'alive_replicas': 1}"
+)
 
 
 @pytest.mark.parametrize(
@@ -20,6 +25,10 @@ REFUSED = 'Error from server: code=2200 [Invalid query] message="Resource <table
         (NoHostAvailable("none", {"127.0.0.1": InvalidRequest(REFUSED)}), "Resource <table held.t> doesn't exist"),
         (SyntaxException(0x2000, 'line 1:84 "x"', None), 'line 1:84 "x"'),
         (InvalidRequest("Failed to authenticate"), "Failed to authenticate"),
+        (
+            DriverException(FEW),
+            "Cannot do it (consistency: LOCAL_QUORUM, required_replicas: 2, alive_replicas: 1)",
+        ),
     ],
 )
 def test_words(error: Exception, expected: str) -> None:
