@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from executor.json_codec import DocumentError, decode, encode
@@ -23,6 +24,8 @@ _leaf = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 _text = json.encoder.encode_basestring
 _WORDS = {None: "null", True: "true", False: "false"}
 
+# Of the year 9999.
+_LAST_SECOND = 253_402_300_799.0
 # Of a path or a problem, which can hold what another client wrote.
 _SHOWN = 500
 
@@ -66,9 +69,25 @@ def decode_record(path: str, content: bytes) -> Record:
         record: Record = decode(kind.type, document)
     except DocumentError as error:
         raise StateCorruptError(path, str(error)) from error
+    _check_times(path, record)
     if path_of(record) != path:
         raise StateCorruptError(path, f"it says of itself that it is {path_of(record)}")
     return record
+
+
+def _check_times(path: str, value: Any) -> None:
+    """Raise StateCorruptError for a time that no date can hold: each answer that shows it would fail."""
+    if isinstance(value, tuple):
+        for item in value:
+            _check_times(path, item)
+    if not is_dataclass(value):
+        return
+    for field in fields(value):
+        found, name = getattr(value, field.name), field.name
+        is_time = name in ("at", "since", "not_before") or name.endswith(("_at", "_since"))
+        if is_time and isinstance(found, float) and not 0.0 <= found <= _LAST_SECOND:
+            raise StateCorruptError(path, f"{name} is {found!r}, which is no time")
+        _check_times(path, found)
 
 
 def contents(state: ClusterState) -> dict[str, Record]:

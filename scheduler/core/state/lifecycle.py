@@ -101,7 +101,8 @@ def has_given_up(node: NodeRecord) -> bool:
 
 def delay_after(count: int) -> float:
     """Return the back-off in seconds after the count-th failure in a row: 0 after the first, then from 5 up to 300."""
-    return 0.0 if count <= 1 else min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** (count - 2))
+    # From the tenth on it is the longest one; a number of thousands would have no power.
+    return 0.0 if count <= 1 else min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(count - 2, 10))
 
 
 def add_failure(node: NodeRecord, state: TaskState, words: str, now: float) -> NodeRecord:

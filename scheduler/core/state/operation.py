@@ -160,4 +160,4 @@ def needs_keys(operation: OperationRecord) -> bool:
 
 def delay_after(count: int) -> float:
     """Return the back-off in seconds after the count-th failure of a job: 5, then four times as long each."""
-    return FIRST_DELAY * 4.0 ** (count - 1)
+    return FIRST_DELAY * 4.0 ** min(count - 1, 10)  # a number of thousands would have no power

@@ -239,6 +239,18 @@ def lacking(name: str) -> bytes:
             "failures.not_before is 'x', not a number",
         ),
         ("nodes/node-1", document(task={**json.loads(GOLDEN_NODE)["task"], "state": "UP"}), "task.state is 'UP'"),
+        (
+            "nodes/node-1",
+            document(failures={"count": 1, "not_before": 1e300}),
+            "not_before is 1e+300, which is no time",
+        ),
+        (
+            "nodes/node-1",
+            document(task={**json.loads(GOLDEN_NODE)["task"], "launched_at": -1}),
+            "launched_at is -1.0, which is no time",
+        ),
+        ("plans/backup", of(BACKUP, started_at=253402300800), "started_at is 253402300800.0, which is no time"),
+        ("steps/backup.Upload.node-1", of(UPLOAD, finished_at=-1e300), "finished_at is -1e+300, which is no time"),
         ("nodes/node-2", document(), "it says of itself that it is nodes/node-1"),
         ("nodes", document(), "no record belongs there"),
         ("strange/x", document(), "no record belongs there"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from scheduler.core.state.lifecycle import is_disowned, shorten
+from scheduler.core.state import operation
+from scheduler.core.state.lifecycle import LONGEST_DELAY, delay_after, is_disowned, shorten
 from scheduler.core.state.node import NodeRecord, TaskState
 from tests.unit.scheduler.core.samples import down, node, up
 
@@ -49,3 +50,9 @@ def test_a_long_first_line_does_not_stay() -> None:
 )
 def test_a_launch_is_disowned_once_its_place_was_given_up(found: NodeRecord, expected: bool) -> None:
     assert is_disowned(found) is expected
+
+
+@pytest.mark.parametrize("count", [20, 1_030, 10_000, 2**63])
+def test_a_number_of_failures_without_a_limit_waits_for_the_longest_time(count: int) -> None:
+    assert delay_after(count) == LONGEST_DELAY
+    assert operation.delay_after(count) == operation.delay_after(20)
