@@ -9,6 +9,7 @@ from executor.certificate_messages import fingerprints
 from scheduler.core.state.authority import Authority, AuthorityRecord
 from scheduler.security.authority import AuthorityError, KeyPair, new_authority, read_authority
 from scheduler.security.authority_end import cannot_begin
+from scheduler.security.lines import read_pem
 from scheduler.security.sealing import SETTINGS, Sealer, SealError
 
 SUBJECT = "certificate-authority"
@@ -36,7 +37,7 @@ class Issuer:
     def holds(self, authority: Authority) -> bool:
         """Return whether the file has this authority's certificate, if also with another key. Raises AuthorityError."""
         try:
-            return _is_same(Path(self.certificate_file).read_text(), authority.certificate)
+            return _is_same(read_pem(Path(self.certificate_file)), authority.certificate)
         except (OSError, UnicodeDecodeError) as error:
             raise AuthorityError(f"the files of the authority cannot be read: {error}") from error
 
@@ -74,7 +75,7 @@ class Issuer:
         if not self.certificate_file or not self.key_file:
             raise AuthorityError(f"the authority is in files, but {FILES} are not set any more")
         try:
-            return read_authority(Path(self.certificate_file).read_text(), Path(self.key_file).read_text())
+            return read_authority(read_pem(Path(self.certificate_file)), read_pem(Path(self.key_file)))
         except (OSError, UnicodeDecodeError) as error:
             raise AuthorityError(f"the files of the authority cannot be read: {error}") from error
 

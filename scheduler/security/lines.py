@@ -6,15 +6,33 @@ rest of a secret would then be a line of its own, such as a token with all right
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# The authorities that a system trusts have 250 kB.
+_MOST_BYTES = 4 * 1024**2
 _BLANK = " \t\r"
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a file with the ends of its lines as they are. Raises OSError, UnicodeDecodeError."""
-    return path.read_bytes().decode("utf-8")
+    """Return the text of a file with the ends of its lines as they are.
+
+    Raises:
+        OSError: It cannot be read, or is too large to be such a file, as a device without an end is.
+        UnicodeDecodeError: It is no text.
+    """
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+    return content.decode("utf-8")
+
+
+def read_pem(path: Path) -> str:
+    """Return the text of a file of keys or certificates, in which each end of a line is a newline; raises the same."""
+    return read_text(path).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def entries(text: str) -> Iterator[tuple[int, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from executor.certificate_messages import OFF, OPTIONAL, REQUIRED
+from scheduler.security.lines import read_pem
 from scheduler.settings.checks import Reading, read_file
 from scheduler.settings.texts import switch
 
@@ -61,6 +62,6 @@ def _authorities_of_nodes(path: str) -> tuple[str, ...]:
     from scheduler.security.authority import AuthorityError, read_authorities
 
     try:
-        return read_authorities(Path(path).read_text()) if path else ()
+        return read_authorities(read_pem(Path(path))) if path else ()
     except (OSError, UnicodeDecodeError, AuthorityError):
         return ()  # which another check reports

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from executor.certificate_messages import OFF, OPTIONAL, REQUIRED
+from scheduler.security.lines import read_pem
 from scheduler.settings.checks import Reading
 
 _NAME = "SECURITY_TRANSPORT_ENCRYPTION"
@@ -49,6 +50,6 @@ def _unusable_authority(certificate: str, key: str) -> Iterator[str]:
     from scheduler.security.authority import AuthorityError, read_authority
 
     try:
-        read_authority(Path(certificate).read_text(), Path(key).read_text())
+        read_authority(read_pem(Path(certificate)), read_pem(Path(key)))
     except (OSError, UnicodeDecodeError, AuthorityError) as error:
         yield f"{_CERTIFICATE} {certificate} and {_KEY} {key} cannot be used: {error}."
