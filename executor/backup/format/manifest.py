@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from executor.backup.format import document, layout
-from executor.backup.format.rules import MOST_COMPONENTS, MOST_DIRECTORIES, MOST_TOKENS, Place, folded, shown
+from executor.backup.format.rules import (
+    MOST_CHARACTERS,
+    MOST_COMPONENTS,
+    MOST_DIRECTORIES,
+    MOST_TOKENS,
+    Place,
+    folded,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -224,7 +232,10 @@ class ClusterManifest:
 
 def read_moments(data: bytes, what: str) -> Moments:
     """Parse the moments; `what` names the document in errors. Raises DocumentError."""
-    return document.read(Moments, data, what)
+    found = document.read(Moments, data, what)
+    Place(what).moment(found.described_at)
+    Place(what).moment(found.counted_at or 0.0)
+    return found
 
 
 def read_started(data: bytes, what: str) -> Started:
@@ -315,6 +326,8 @@ def _check_cluster(found: ClusterManifest, what: str) -> None:
     for table in found.tables:
         place.table(table.key_space, table.name, table.id)
         place.counts(table.rows or 0, table.sstables, table.bytes)
+    for part in found.coverage.values():
+        place.counts(part.ranges, part.fewer, part.none)
 
 
 def _check_document(place: Place, key: str, wanted: str, sha256: str) -> None:
@@ -325,3 +338,6 @@ def _check_document(place: Place, key: str, wanted: str, sha256: str) -> None:
 def _check_member(place: Place, member: Member) -> None:
     place.demand(len(member.tokens) <= MOST_TOKENS, len(member.tokens), f"a node has at most {MOST_TOKENS} tokens")
     place.moment(member.taken_at)
+    texts = (member.host_id, member.address, member.data_center, member.rack, member.cassandra_version)
+    for text in (*texts, member.partitioner, member.schema_version):
+        place.demand(len(text) <= MOST_CHARACTERS, text, f"what a node is has at most {MOST_CHARACTERS} characters")

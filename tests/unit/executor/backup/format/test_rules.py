@@ -92,6 +92,9 @@ def test_components_of_cassandra(name: str) -> None:
         pytest.param("tables/0/sstables/0/components/0/key", f"{KEY}.zst", "its key is data/", id="key-encoding"),
         pytest.param("member/taken_at", -1.0, "a moment is", id="moment"),
         pytest.param("member/tokens", ["1"] * 16_385, "at most 16384 tokens", id="tokens"),
+        pytest.param("member/cassandra_version", "9" * 5000, "at most 255 characters", id="version"),
+        pytest.param("member/partitioner", "x" * 256, "at most 255 characters", id="partitioner"),
+        pytest.param("member/address", "1" * 256, "at most 255 characters", id="address"),
     ],
 )
 def test_node(path: str, new: object, words: str) -> None:
@@ -108,6 +111,8 @@ def test_node(path: str, new: object, words: str) -> None:
         pytest.param("nodes/node-0/manifest_key", "backups/c/nodes/node-0.json", "its key is", id="manifest"),
         pytest.param("finished_at", 1e300, "before the year 10000", id="moment"),
         pytest.param("tables/0/rows", -7, "from 0 to", id="rows"),
+        pytest.param("coverage", {"ks": {"ranges": -1, "fewer": 0, "none": 0}}, "from 0 to", id="coverage"),
+        pytest.param("nodes/node-0/member/cassandra_version", "9" * 5000, "at most 255", id="version"),
     ],
 )
 def test_cluster(path: str, new: object, words: str) -> None:
@@ -120,6 +125,13 @@ def test_names_of_nodes() -> None:
     plain["nodes"] = {"../node": plain["nodes"]["node-0"]}
     with pytest.raises(DocumentError, match=r"the backup b: '\.\./node' is refused: a name here is"):
         manifest.read_cluster(json.dumps(plain).encode(), "it")
+
+
+@pytest.mark.parametrize("name", ["described_at", "counted_at"])
+@pytest.mark.parametrize("value", [-1.0, 1e300])
+def test_moments(name: str, value: float) -> None:
+    with pytest.raises(DocumentError, match="a moment is in seconds since 1970"):
+        manifest.read_moments(changed(manifest.Moments(1.0, 2.0), name, value), "it")
 
 
 def test_claim() -> None:
