@@ -21,6 +21,8 @@ _LOG = logging.getLogger(__name__)
 
 # One about a store takes a client of more than ten megabytes, and a store that never answers keeps it for a minute.
 _AT_ONCE = 4
+# One place is for other questions: a store that answers a byte at a time can keep its own for as long as it likes.
+_ABOUT_STORES, _OF_STORES_AT_ONCE = frozenset({"backups", "backup", "restore-plan"}), 3
 
 QuestionAnswer = Callable[[NodeFacts, Mapping[str, Any]], Mapping[str, Any]]
 
@@ -50,6 +52,7 @@ class Questions:
     def __init__(self, agent: Reporter) -> None:
         self._agent = agent
         self._free = threading.Semaphore(_AT_ONCE)
+        self._free_of_stores = threading.Semaphore(_OF_STORES_AT_ONCE)
 
     def ask(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
         """Answer on a thread, or refuse at once if too many questions are being answered.
@@ -59,22 +62,37 @@ class Questions:
             task_id: The task of this node's Cassandra; empty if there is none.
             node: None while Cassandra does not run.
         """
-        if not self._free.acquire(blocking=False):
-            text = f"the executor answers {_AT_ONCE} questions already; ask again later"
-            self._send(question, task_id, node, "failed", text)
+        if (problem := self._enter(question)) is not None:
+            self._send(question, task_id, node, "failed", problem)
             return
         arguments = (question, task_id, node)
         try:
             threading.Thread(target=self._run, args=arguments, name=f"question {question.subject}", daemon=True).start()
         except RuntimeError as error:  # the container has all threads that it may have; Cassandra must not end with it
-            self._free.release()
+            self._leave(question)
             self._send(question, task_id, node, "failed", f"the executor cannot start a thread: {error}")
+
+    def _enter(self, question: Question) -> str | None:
+        """Take a place, and return None; or return why there is none."""
+        about_stores = question.subject in _ABOUT_STORES
+        if about_stores and not self._free_of_stores.acquire(blocking=False):
+            return f"the executor answers {_OF_STORES_AT_ONCE} questions about backups already; ask again later"
+        if self._free.acquire(blocking=False):
+            return None
+        if about_stores:
+            self._free_of_stores.release()
+        return f"the executor answers {_AT_ONCE} questions already; ask again later"
+
+    def _leave(self, question: Question) -> None:
+        self._free.release()
+        if question.subject in _ABOUT_STORES:
+            self._free_of_stores.release()
 
     def _run(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
         try:
             self._answer(question, task_id, node)
         finally:
-            self._free.release()
+            self._leave(question)
 
     def _answer(self, question: Question, task_id: str, node: NodeFacts | None) -> None:
         kind, problem, content = "", "", dict[str, Any]()

@@ -17,6 +17,7 @@ from executor.protocol import Answer, Question
 from tests.unit.executor.jolokia_server import Answer as JolokiaAnswer
 from tests.unit.executor.jolokia_server import Server
 from tests.unit.executor.recorder import Sent, no_thread, node_facts
+from tests.waiting import wait_for
 
 SECRET = "wJalrXUtnFEMI"
 
@@ -138,3 +139,34 @@ def test_a_question_without_a_thread_fails_alone(tmp_path: Path, monkeypatch: py
     words = [answer.problem for answer in sent.of(Answer)]
     assert words[:9] == ["the executor cannot start a thread: can't start new thread"] * 9
     assert "does not know the question" in words[9]
+
+
+def test_a_slow_store_keeps_no_other_question_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that answers a byte at a time keeps its places: the schema, and the check of settings, need one too."""
+    held = threading.Event()
+
+    def wait(*_arguments: object) -> Mapping[str, Any]:
+        held.wait(10.0)
+        return {}
+
+    monkeypatch.setitem(QUESTIONS, "backups", wait)
+    monkeypatch.setitem(QUESTIONS, "quick", lambda *_arguments: {})
+    sent = Sent()
+    questions = Questions(sent)
+    try:
+        for number in range(8):
+            questions.ask(Question(str(number), "backups"), "t1", node_facts(tmp_path, None))
+        words = "the executor answers 3 questions about backups already; ask again later"
+        assert [answer.problem for answer in sent.of(Answer)] == [words] * 5
+        questions.ask(Question("other", "quick"), "t1", node_facts(tmp_path, None))
+        wait_for("the other answer", lambda: any(answer.id == "other" for answer in sent.of(Answer)))
+        assert sent.of(Answer)[-1].problem == ""
+    finally:
+        held.set()
+    wait_for("all answers", lambda: len(sent.of(Answer)) == 9)
+
+    def is_answered() -> bool:  # a place is free a moment after its answer
+        questions.ask(Question("again", "backups"), "t1", node_facts(tmp_path, None))
+        return any(answer.id == "again" and not answer.problem for answer in sent.of(Answer))
+
+    wait_for("an answer to another one", is_answered)
