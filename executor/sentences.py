@@ -8,11 +8,14 @@ from datetime import UTC, datetime
 NAMED = 5
 
 
-def list_first(items: Iterable[str], most: int = NAMED) -> str:
-    """Return the first `most` items, and the number of the others, such as `node-0, node-1 and 3 more`."""
-    every = list(items)
-    more = f" and {len(every) - most} more" if len(every) > most else ""
-    return ", ".join(every[:most]) + more
+def list_first(items: Iterable[str], most: int = NAMED, total: int | None = None) -> str:
+    """Return the first `most` items, and the number of the others, such as `node-0, node-1 and 3 more`.
+
+    `total` is the number of all of them, if the caller gives the first ones alone.
+    """
+    given = list(items)
+    others = (len(given) if total is None else total) - most
+    return ", ".join(given[:most]) + (f" and {others} more" if others > 0 else "")
 
 
 def number_of(number: int, thing: str) -> str:

@@ -139,7 +139,9 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
         return waiting
     running = view.running[phase]
     if len(running) >= at_once(operation, view.kind.phases[phase]):
-        return Reason(Code.EARLIER_NODE, f"waits for {list_first((other.name for other in running), 3)}")
+        # Each of a thousand steps may wait for hundreds of others.
+        first = list_first((other.name for other in running[:3]), 3, len(running))
+        return Reason(Code.EARLIER_NODE, f"waits for {first}")
     return None
 
 

@@ -34,7 +34,7 @@ def with_authority() -> Line:
             assert record is not None
             found = wanted_of(record)
             return CertificateFacts(
-                f"{next(serials):x}", 0.0, 1e12, fingerprint(record.signing), tuple(sorted(found.trusted)), (7000, 9042)
+                f"{next(serials):x}", 0.0, 1e11, fingerprint(record.signing), tuple(sorted(found.trusted)), (7000, 9042)
             )
 
         scheduler.state = replace(scheduler.state, authority=AuthorityRecord(OLD))

@@ -21,6 +21,10 @@ def test_the_first_are_listed_and_the_others_counted(items: list[str], expected:
     assert list_first(items, 2) == expected
 
 
+def test_the_first_can_be_given_alone() -> None:
+    assert [list_first("ab", 2, total) for total in (2, 5)] == ["a, b", "a, b and 3 more"]
+
+
 def test_one_is_no_plural() -> None:
     assert [number_of(number, "node") for number in (0, 1, 2)] == ["0 nodes", "1 node", "2 nodes"]
 
