@@ -63,7 +63,7 @@ class Allocator:
         return max((value / total[name] for name, value in mine.items() if total.get(name)), default=0.0)
 
     def _filtered(self, framework: Framework, role: str, agent: Agent, resources: Resources) -> bool:
-        key, now = (role, agent.agent_id), self._cluster.clock()
+        key, now = (role, agent.agent_id), self._cluster.steady_clock()
         live = [entry for entry in framework.filters.get(key, ()) if entry.until > now]
         if live:
             framework.filters[key] = live
@@ -79,7 +79,7 @@ class Allocator:
         if seconds == 0 or not resources:
             return
         seconds = max(min(seconds, _MAX_REFUSE_SECONDS), self._interval)
-        entry = Filter(resources.allocated(None), self._cluster.clock() + seconds)
+        entry = Filter(resources.allocated(None), self._cluster.steady_clock() + seconds)
         framework.filters.setdefault((role, agent_id), []).append(entry)
 
     def offer_json(self, framework: Framework, offer: Offer) -> Json:

@@ -69,7 +69,7 @@ class Master:
         self.config = config
         self.start_time = time.time()
         self.elected_time: float | None = None
-        self.cluster = Cluster(time.time)
+        self.cluster = Cluster(time.time, time.monotonic)
         self.journal = Journal(config.work_dir)
         self.journal.load(self.cluster)
         self.info = _master_info(config, self.cluster.master_id)

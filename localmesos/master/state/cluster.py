@@ -25,8 +25,9 @@ class Cluster:
     `changed` is called after every change that a restarted master must know, `allocate_soon` when resources get free.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], steady_clock: Callable[[], float]) -> None:
         self.clock = clock
+        self.steady_clock = steady_clock
         self.master_id = str(uuid.uuid4())
         self.changed: Callable[[], None] = _nothing
         self.allocate_soon: Callable[[], None] = _nothing

@@ -164,7 +164,7 @@ class Agent:
 
 @dataclass
 class Filter:
-    """Resources of an agent that a framework does not take until a time."""
+    """Resources of an agent that a framework does not take until a time of the clock that never jumps."""
 
     resources: Resources
     until: float

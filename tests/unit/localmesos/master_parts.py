@@ -40,14 +40,19 @@ class Events(EventStream):
 
 
 class World:
-    """One leading master in an event loop that only runs when the test says so. `now` is what its clock shows."""
+    """One leading master in an event loop that only runs when the test says so.
+
+    `now` is what its clocks show, and `jumps` how far the wall clock jumped.
+    """
 
     def __init__(self, work_dir: Path, runner: asyncio.Runner) -> None:
         self.now = 1000.0
+        self.jumps = 0.0
         self.runner = runner
         self.master = Master(MasterConfig("127.0.0.1", 5050, work_dir))
         self.cluster = self.master.cluster
-        self.cluster.clock = lambda: self.now
+        self.cluster.clock = lambda: self.now + self.jumps
+        self.cluster.steady_clock = lambda: self.now
         self.master.lead()
 
     def allocate(self) -> None:

@@ -63,6 +63,15 @@ def test_filters(w: World, refuse: float | None, after: float, offered: bool) ->
     assert bool(scheduler.offers()) is offered
 
 
+def test_a_clock_that_jumps_ends_no_filter(w: World) -> None:
+    _, scheduler = w.start()
+    scheduler.call("DECLINE", {"offer_ids": [scheduler.offer()["id"]], "filters": {"refuse_seconds": 2.0}})
+    w.jumps = 3600.0
+    assert not scheduler.offers()
+    w.now += 2.1
+    assert scheduler.offers()
+
+
 def test_revive_and_suppress(w: World) -> None:
     _, scheduler = w.start()
     offer = scheduler.offer()
