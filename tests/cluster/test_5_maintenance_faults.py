@@ -60,7 +60,8 @@ def slow(world: World, name: str) -> dict[str, Any]:
 
 def finish(world: World) -> dict[str, Any]:
     """Let the backup go on at full speed, if it has not ended yet, and return its status at its end."""
-    assert world.put("/v1/backup/tune", {"throttle": 0})[0] in (200, 202, 409)
+    # 503: the scheduler waits for ZooKeeper, which has just been started.
+    wait_for("it is heard", lambda: world.put("/v1/backup/tune", {"throttle": 0})[0] in (200, 202, 409), 60.0)
     return world.wait_ended("backup", 300.0)
 
 
