@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[1]
 SPREAD = ("tests/unit", "tests/simulation")
 # Some of them wait for threads and servers of their own: with one process more than processors none is idle.
 UNIT_WORKERS = str((os.cpu_count() or 1) + 1)
-# These wait for servers and clusters as well, so that several lines of them run side by side: three with Cassandra keep
-# two processors busy, and with one more each took half as long again.
+# These wait for servers and clusters as well, so that several lines of them run side by side: four with Cassandra keep
+# two processors busy.
 SERVERS = ("tests/contract", "tests/feature", "tests/clusters", "tests/cluster")
-AT_ONCE = 3
+AT_ONCE = 4
 TESTS = (*SPREAD, *SERVERS)
 # Not among them: it takes half an hour.
 CHAOS = "tests/chaos"
@@ -60,7 +60,8 @@ LINES = (
     Line("restores of single nodes", ("tests/feature/test_restore_[!ci]*.py",), "cassandra"),
     Line("one cluster: restores", ("tests/cluster/test_6_*.py",)),
     Line("restores of single nodes: check and import", ("tests/feature/test_restore_[ci]*.py",), "cassandra"),
-    Line("clusters that change", ("tests/clusters/test_[!ade]*.py",)),
+    Line("a node that is replaced", ("tests/clusters/test_[!adeg]*.py",)),
+    Line("a cluster that grows", ("tests/clusters/test_g*.py",)),
 )
 
 

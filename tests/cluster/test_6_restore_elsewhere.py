@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,19 @@ KEYSPACE = "moved"
 
 
 @pytest.fixture(scope="module")
-def before(world: World) -> dict[str, list[tuple[object, ...]]]:
+def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A new cluster with tokens of its own, which may not be deployed yet."""
+    layout = make_layout(tmp_path_factory.mktemp("other") / "local", nodes=3, network=free_network())
+    cluster = make_world(layout)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.destroy()
+
+
+@pytest.fixture(scope="module")
+def before(world: World, other: World) -> dict[str, list[tuple[object, ...]]]:
     """What the first cluster held when its backup was made."""
     with world.cql() as session:
         tables.create(session, KEYSPACE, replicas=2)
@@ -27,20 +38,8 @@ def before(world: World) -> dict[str, list[tuple[object, ...]]]:
     return held
 
 
-@pytest.fixture
-def other(tmp_path: Path) -> Iterator[World]:
-    """A new cluster with tokens of its own."""
-    layout = make_layout(tmp_path / "other", nodes=3, network=free_network())
-    cluster = make_world(layout)
-    try:
-        cluster.start()
-        cluster.wait_deployed()
-        yield cluster
-    finally:
-        cluster.destroy()
-
-
 def test_every_row_is_there(world: World, before: dict[str, list[tuple[object, ...]]], other: World) -> None:
+    other.wait_deployed()
     place = {"external_location": f"http://{world.layout.s3}/{s3.BUCKET}"}
     listed = other.read(f"/v1/backups?external_location={place['external_location']}")["backups"]
     assert [item["signature"] for item in listed if item["backup_name"] == "moving"] == ["foreign"]
