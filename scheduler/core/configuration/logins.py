@@ -128,9 +128,19 @@ def superusers_block(state: ClusterState, found: Stages, name: str) -> Reason | 
 
 def clients_block(state: ClusterState, found: Stages, name: str) -> Reason | None:
     """Return the clients that hold a member back from its next stage, if there are any."""
+    return _clients_block(state, found, _enforces(found, name)) if rises(found, name) else None
+
+
+def rises(found: Stages, name: str) -> bool:
+    """Return whether a member's next stage asks clients for more than its present one."""
     old, new = found.members.get(name), found.next_of(name)
-    rises = old is not None and any(getattr(new, part) not in (OFF, getattr(old, part)) for part in _CLASSES)
-    return _clients_block(state, found, _enforces(found, name)) if rises else None
+    return old is not None and any(getattr(new, part) not in (OFF, getattr(old, part)) for part in _CLASSES)
+
+
+def is_transitional(found: Stages, name: str) -> bool:
+    """Return whether a member lets in clients that it would refuse later."""
+    stage = found.members.get(name, Stage())
+    return TRANSITIONAL in (stage.authentication, stage.authorization)
 
 
 def _enforces(found: Stages, name: str) -> bool:
@@ -160,8 +170,7 @@ def _clients_block(state: ClusterState, found: Stages, enforces: bool) -> Reason
     silent: list[str] = []
     refused: list[str] = []
     for node in by_index(state.nodes.values()):
-        stage = found.members.get(node.name, Stage())
-        if TRANSITIONAL not in (stage.authentication, stage.authorization) or not is_up(node):
+        if not is_transitional(found, node.name) or not is_up(node):
             continue
         sighting = state.sighting_of(node)
         if sighting is None or sighting.status.refused_clients is None:

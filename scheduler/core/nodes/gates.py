@@ -22,6 +22,8 @@ from scheduler.core.state.reason import Code, Reason
 
 # At most three tries fail.
 SETTLE_SECONDS = 6.0
+# A node's list of clients is up to five seconds old, and its clients need some to connect again after its restart.
+RECONNECT_SECONDS = 10.0
 
 Gate = Callable[[ClusterState, NodeRecord], Reason | None]
 
@@ -120,12 +122,18 @@ def settling_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     """
     if encryption_of(state, node) == state.target.spec.cassandra.encryption:
         return None
+    if (other := next(_ready_since(state, SETTLE_SECONDS), None)) is None:
+        return None
+    text = f"waits some seconds, until the peers of {other.name} have found which encryption it has now"
+    return Reason(Code.PEER_VIEW, text)
+
+
+def _ready_since(state: ClusterState, seconds: float) -> Iterator[NodeRecord]:
+    """Yield the members that are ready for less time than that since their launch."""
     at = state.memory.at
-    for other in by_index(node for node in state.nodes.values() if _is_ready(node)):
-        if at - state.memory.settling.get(other.known_task.id, at) < SETTLE_SECONDS:
-            text = f"waits some seconds, until the peers of {other.name} have found which encryption it has now"
-            return Reason(Code.PEER_VIEW, text)
-    return None
+    for node in by_index(state.nodes.values()):
+        if _is_ready(node) and at - state.memory.settling.get(node.known_task.id, at) < seconds:
+            yield node
 
 
 def note_settling(cycle: Cycle) -> None:
@@ -168,4 +176,21 @@ def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | Non
     return None if is_down(node) else logins.clients_block(state, logins.stages(state), node.name)
 
 
-GATES: tuple[Gate, ...] = (plain_clients_block, uncertified_clients_block, settling_block, refused_clients_block)
+def reconnecting_block(state: ClusterState, node: NodeRecord) -> Reason | None:
+    """Return the transitional member whose clients may not have connected again: none that is refused may be known."""
+    found = logins.stages(state)
+    if is_down(node) or not logins.rises(found, node.name):
+        return None
+    recent = (item for item in _ready_since(state, RECONNECT_SECONDS) if logins.is_transitional(found, item.name))
+    if (other := next(recent, None)) is None:
+        return None
+    return Reason(Code.LOGINS, f"waits some seconds, until the clients of {other.name} have connected to it again")
+
+
+GATES: tuple[Gate, ...] = (
+    plain_clients_block,
+    uncertified_clients_block,
+    settling_block,
+    refused_clients_block,
+    reconnecting_block,
+)

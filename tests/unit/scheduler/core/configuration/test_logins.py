@@ -38,7 +38,9 @@ def cluster(
     silent: tuple[str, ...] | None = (),
     refused: tuple[str, ...] | None = (),
     options: dict[str, str] | None = None,
+    ready: float = 60.0,
 ) -> ClusterState:
+    """`ready`: for how many seconds the last of the nodes has been ready; the others have been so for a minute."""
     authentication, authorization = wanted
     base = spec(3).cassandra
     cassandra = replace(base, authentication=authentication, authorization=authorization, options=options or {})
@@ -47,7 +49,9 @@ def cluster(
         name: replace(one, status=replace(one.status, silent_clients=silent, refused_clients=refused))
         for name, one in found.sightings.items()
     }
-    return replace(found, sightings=sightings)
+    settling = {one.known_task.id: 0.0 for one in nodes} | {one.known_task.id: 60.0 - ready for one in nodes[-1:]}
+    memory = replace(found.memory, at=60.0, settling=settling)
+    return replace(found, sightings=sightings, memory=memory)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +163,13 @@ ENFORCED = (member(0, HALF), member(1, HALF))
         ),
         pytest.param(cluster(member(0), member(1, HALF), refused=("10.0.0.9 as shop",)), "", id="roles can come later"),
         pytest.param(cluster(member(0), member(1), silent=None, refused=None), "", id="nothing is known at first"),
+        pytest.param(
+            cluster(*ENFORCED, ready=9.9),
+            "waits some seconds, until the clients of node-1 have connected to it again",
+            id="clients may not be back",
+        ),
+        pytest.param(cluster(*ENFORCED, ready=10.0), "", id="clients are back"),
+        pytest.param(cluster(member(0), member(1), ready=1.0), "", id="no node is transitional yet"),
         pytest.param(
             cluster(member(0, ON), member(1, HALF), wanted=(OFF, OFF), silent=("10.0.0.9",)),
             "",
