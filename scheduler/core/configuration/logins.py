@@ -137,12 +137,6 @@ def rises(found: Stages, name: str) -> bool:
     return old is not None and any(getattr(new, part) not in (OFF, getattr(old, part)) for part in _CLASSES)
 
 
-def is_transitional(found: Stages, name: str) -> bool:
-    """Return whether a member lets in clients that it would refuse later."""
-    stage = found.members.get(name, Stage())
-    return TRANSITIONAL in (stage.authentication, stage.authorization)
-
-
 def _enforces(found: Stages, name: str) -> bool:
     """Return whether a member's next stage refuses clients that its present one lets in."""
     old, new = found.members.get(name), found.next_of(name)
@@ -170,7 +164,8 @@ def _clients_block(state: ClusterState, found: Stages, enforces: bool) -> Reason
     silent: list[str] = []
     refused: list[str] = []
     for node in by_index(state.nodes.values()):
-        if not is_transitional(found, node.name) or not is_up(node):
+        stage = found.members.get(node.name, Stage())
+        if TRANSITIONAL not in (stage.authentication, stage.authorization) or not is_up(node):
             continue
         sighting = state.sighting_of(node)
         if sighting is None or sighting.status.refused_clients is None:

@@ -161,14 +161,19 @@ def certificates_of(state: ClusterState, node: NodeRecord) -> str:
 
 def undecided(state: ClusterState) -> Iterator[NodeRecord]:
     """Yield the nodes whose clients decide on the next step, so that their statuses must be fresh."""
-    required = state.target.spec.cassandra.encryption == REQUIRED
     for node in state.nodes.values():
         if not is_up(node) or node.task is None:
             continue
         transitional = logins.TRANSITIONAL in (node.task.authentication, node.task.authorization)
-        counts = _requires_certificates(state) and certificates_of(state, node) == OPTIONAL
-        if transitional or counts or (required and encryption_of(state, node) == OPTIONAL):
+        if transitional or _will_require(state, node):
             yield node
+
+
+def _will_require(state: ClusterState, node: NodeRecord) -> bool:
+    """Return whether the target requires of clients what is optional to this node: TLS, or a certificate."""
+    if state.target.spec.cassandra.encryption == REQUIRED and encryption_of(state, node) == OPTIONAL:
+        return True
+    return _requires_certificates(state) and certificates_of(state, node) == OPTIONAL
 
 
 def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | None:
@@ -177,12 +182,12 @@ def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | Non
 
 
 def reconnecting_block(state: ClusterState, node: NodeRecord) -> Reason | None:
-    """Return the transitional member whose clients may not have connected again: none that is refused may be known."""
-    found = logins.stages(state)
-    if is_down(node) or not logins.rises(found, node.name):
+    """Return the member whose clients may not have connected again: those that will be refused may not be known yet."""
+    asks_more = logins.rises(logins.stages(state), node.name) or _will_require(state, node)
+    if is_down(node) or not asks_more:
         return None
-    recent = (item for item in _ready_since(state, RECONNECT_SECONDS) if logins.is_transitional(found, item.name))
-    if (other := next(recent, None)) is None:
+    decide = {item.name for item in undecided(state)}
+    if (other := next((item for item in _ready_since(state, RECONNECT_SECONDS) if item.name in decide), None)) is None:
         return None
     return Reason(Code.LOGINS, f"waits some seconds, until the clients of {other.name} have connected to it again")
 

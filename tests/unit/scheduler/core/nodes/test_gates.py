@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -180,6 +181,20 @@ def test_certificates_are_required_once_all_clients_have_one(
         passed = replace(found, plans={**found.plans, "deploy": let_pass(found, "node-0")})
         assert gate_block(passed, passed.nodes["node-0"]) is None
     assert len(list(undecided(found))) == (3 if (before, after) == ("optional", "required") else 0)
+
+
+@pytest.mark.parametrize("change", [changing, certifying])
+@pytest.mark.parametrize(("waited", "blocked"), [(9.9, True), (10.0, False)])
+def test_clients_have_connected_again_before_none_is_known(
+    change: Callable[[str, str], ClusterState], waited: float, blocked: bool
+) -> None:
+    found = change("optional", "required")
+    settling = {**found.memory.settling, found.nodes["node-1"].known_task.id: found.memory.at - waited}
+    found = replace(found, memory=replace(found.memory, settling=settling))
+    reason = gate_block(found, found.nodes["node-0"])
+    assert (reason is not None) == blocked
+    if reason is not None:
+        assert "until the clients of node-1 have connected to it again" in reason.sentence
 
 
 @pytest.mark.parametrize(
