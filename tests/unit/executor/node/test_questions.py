@@ -104,15 +104,21 @@ def test_a_question_that_breaks_is_answered_without_its_secrets(
     assert SECRET not in caplog.text
 
 
-def test_few_questions_are_answered_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those to a store that never answers would take all memory."""
+def held_question(monkeypatch: pytest.MonkeyPatch, subject: str) -> threading.Event:
+    """Have questions about a subject wait for the event that is returned."""
     held = threading.Event()
 
     def wait(*_arguments: object) -> Mapping[str, Any]:
         held.wait(10.0)
         return {}
 
-    monkeypatch.setitem(QUESTIONS, "slow", wait)
+    monkeypatch.setitem(QUESTIONS, subject, wait)
+    return held
+
+
+def test_few_questions_are_answered_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those to a store that never answers would take all memory."""
+    held = held_question(monkeypatch, "slow")
     sent = Sent()
     questions = Questions(sent)
     for number in range(16):
@@ -143,13 +149,7 @@ def test_a_question_without_a_thread_fails_alone(tmp_path: Path, monkeypatch: py
 
 def test_a_slow_store_keeps_no_other_question_waiting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that answers a byte at a time keeps its places: the schema, and the check of settings, need one too."""
-    held = threading.Event()
-
-    def wait(*_arguments: object) -> Mapping[str, Any]:
-        held.wait(10.0)
-        return {}
-
-    monkeypatch.setitem(QUESTIONS, "backups", wait)
+    held = held_question(monkeypatch, "backups")
     monkeypatch.setitem(QUESTIONS, "quick", lambda *_arguments: {})
     sent = Sent()
     questions = Questions(sent)
