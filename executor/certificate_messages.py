@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 OFF, OPTIONAL, REQUIRED = "off", "optional", "required"
 ENCRYPTIONS = (OFF, OPTIONAL, REQUIRED)
-# Of the year 9999.
-_LAST_SECOND = 253_402_300_799.0
 # A certificate is renewed when two thirds of its life are over. It can be due at once: its authority ends soon, or the
 # clocks differ. Then a third of the time that is left passes before the next one, within these limits.
 RENEWAL_SHARE, _LEFT_SHARE = 2 / 3, 1 / 3
@@ -64,11 +62,6 @@ class CertificateFacts:
     trusted: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
     problem: str = ""
-
-
-def is_sound(facts: CertificateFacts) -> bool:
-    """Return whether another process' word about a certificate can be shown: with times that a date can hold."""
-    return 0.0 <= facts.not_before <= _LAST_SECOND and 0.0 <= facts.not_after <= _LAST_SECOND
 
 
 def renewal_at(begin: float, end: float) -> float:

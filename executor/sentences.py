@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 NAMED = 5
+# Of the year 9999: no date is later.
+_LAST_SECOND = 253_402_300_799.0
 
 
 def list_first(items: Iterable[str], most: int = NAMED, total: int | None = None) -> str:
@@ -21,6 +23,11 @@ def list_first(items: Iterable[str], most: int = NAMED, total: int | None = None
 def number_of(number: int, thing: str) -> str:
     """Return `1 node` or `2 nodes`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def has_date(seconds: float) -> bool:
+    """Return whether a time, given in seconds since the epoch, is one that `stamp` can return."""
+    return 0.0 <= seconds <= _LAST_SECOND
 
 
 def stamp(seconds: float) -> str:

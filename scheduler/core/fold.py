@@ -24,9 +24,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from executor.certificate_messages import CertificateFacts
-from executor.certificate_messages import is_sound as is_sound_certificate
 from executor.figures import is_sound as is_sound_figures
 from executor.protocol import Answer, JobReport, NodeStatus, ProtocolError, StatusReply, parse_status
+from executor.sentences import has_date
 from scheduler.core.configuration.trial import fold_answer
 from scheduler.core.maintenance.steps import advance_job, expects, is_sound
 from scheduler.core.mesos.offer_operations import operation_task, parse_release
@@ -289,7 +289,7 @@ def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: fl
 
 def _certificate(facts: CertificateFacts | None) -> CertificateFacts | None:
     """Return what can be shown: health checks and events name the times of a certificate."""
-    if facts is None or is_sound_certificate(facts):
+    if facts is None or (has_date(facts.not_before) and has_date(facts.not_after)):
         return facts
     return CertificateFacts(problem="its executor reports a certificate with times that no date can hold")
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from executor.backup.format import layout
 from executor.json_codec import SHOWN, DocumentError
 from executor.protocol import KEY_SPACE_LENGTH, TABLE_LENGTH
+from executor.sentences import has_date
 
 # `nb-1-big`, `da-3gzd_0x2k_1yvtc2gqkq4fkpfn5j-bti`: version, id and format.
 SSTABLE = re.compile(r"[a-z]{2}-[0-9a-z_]{1,64}-[a-z]{1,16}", re.ASCII)
@@ -28,7 +29,6 @@ _DATA = re.compile(rf"{layout.DATA}(?P<cluster>[^/]+)/(?P<node>[^/]+)/(?P<rest>[
 
 # Far beyond any cluster's: what is more was not written by a backup.
 _MOST_SIZE = 2**53
-_MOST_SECONDS = 253_402_300_799.0
 MOST_COMPONENTS = 4_096
 MOST_DIRECTORIES = 1_024
 MOST_TOKENS = 16_384
@@ -117,7 +117,7 @@ class Place:
     def moment(self, seconds: float) -> None:
         """Demand a time in seconds since 1970."""
         rule = "a moment is in seconds since 1970, and before the year 10000"
-        self.demand(0 <= seconds <= _MOST_SECONDS, seconds, rule)
+        self.demand(has_date(seconds), seconds, rule)
 
     def counts(self, *numbers: int) -> None:
         """Demand numbers and sizes in bytes."""

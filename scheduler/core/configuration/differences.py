@@ -56,8 +56,8 @@ def describe_changes(differences: tuple[Difference, ...]) -> str:
 
 def listed_differences(differences: tuple[Difference, ...]) -> str:
     """Return the first differences as text, and the number of the others."""
-    shown = (f"{name} {as_text(name, old)} -> {as_text(name, new)}" for name, old, new in differences)
-    return list_first(shown, SHOWN_LIMIT)
+    shown = (f"{name} {as_text(name, old)} -> {as_text(name, new)}" for name, old, new in differences[:SHOWN_LIMIT])
+    return list_first(shown, SHOWN_LIMIT, len(differences))
 
 
 def _pairs(old: ClusterSpec, new: ClusterSpec) -> Iterator[Difference]:

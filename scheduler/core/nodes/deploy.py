@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from executor.sentences import list_first
 from scheduler.core.configuration.logins import join_block
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, plan_record
 from scheduler.core.configuration.target import canary_block
@@ -27,6 +26,7 @@ from scheduler.core.nodes.recovery import (
     try_in_place,
 )
 from scheduler.core.nodes.replacement import doubtful_place, has_moved, kept_rack
+from scheduler.core.ring.availability import are_down
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
@@ -198,8 +198,7 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     members = [other for other in others if not is_leaving(other)]
     down = [] if _is_forced(node) else [other.name for other in members if is_down(other)]
     if down:
-        be = "is" if len(down) == 1 else "are"
-        return Reason(Code.NODE_DOWN, f"{node.name} does not join while {list_first(down)} {be} down")
+        return Reason(Code.NODE_DOWN, f"{node.name} does not join while {are_down(down)}")
     if joining := [other.name for other in others if is_joining(other)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
     if choose_seeds(state, node) is None:

@@ -160,13 +160,15 @@ def certificates_of(state: ClusterState, node: NodeRecord) -> str:
 
 
 def undecided(state: ClusterState) -> Iterator[NodeRecord]:
-    """Yield the nodes whose clients decide on the next step, so that their statuses must be fresh."""
-    for node in state.nodes.values():
-        if not is_up(node) or node.task is None:
-            continue
-        transitional = logins.TRANSITIONAL in (node.task.authentication, node.task.authorization)
-        if transitional or _will_require(state, node):
-            yield node
+    """Return the nodes whose clients decide on the next step, so that their statuses must be fresh."""
+    return (node for node in state.nodes.values() if _is_undecided(state, node))
+
+
+def _is_undecided(state: ClusterState, node: NodeRecord) -> bool:
+    if not is_up(node) or node.task is None:
+        return False
+    transitional = logins.TRANSITIONAL in (node.task.authentication, node.task.authorization)
+    return transitional or _will_require(state, node)
 
 
 def _will_require(state: ClusterState, node: NodeRecord) -> bool:
@@ -183,11 +185,10 @@ def refused_clients_block(state: ClusterState, node: NodeRecord) -> Reason | Non
 
 def reconnecting_block(state: ClusterState, node: NodeRecord) -> Reason | None:
     """Return the member whose clients may not have connected again: those that will be refused may not be known yet."""
-    asks_more = logins.rises(logins.stages(state), node.name) or _will_require(state, node)
-    if is_down(node) or not asks_more:
+    if is_down(node) or not (_will_require(state, node) or logins.rises(logins.stages(state), node.name)):
         return None
-    decide = {item.name for item in undecided(state)}
-    if (other := next((item for item in _ready_since(state, RECONNECT_SECONDS) if item.name in decide), None)) is None:
+    recent = (item for item in _ready_since(state, RECONNECT_SECONDS) if _is_undecided(state, item))
+    if (other := next(recent, None)) is None:
         return None
     return Reason(Code.LOGINS, f"waits some seconds, until the clients of {other.name} have connected to it again")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Set
 
-from executor.sentences import list_first
+from executor.sentences import NAMED, list_first
 from scheduler.core.configuration import differences, trial
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interruption, plan_record
 from scheduler.core.configuration.surplus import surplus
@@ -93,8 +93,9 @@ def reconciliation_step(state: ClusterState) -> Step:
     if not progress.started:
         return Step(identifier, name, Status.PENDING, "waits for the subscription to Mesos", Code.NOT_REGISTERED)
     nodes = by_index(state.nodes[pending] for pending in progress.pending)
-    agents = [(node.name, task_agent(node)) for node in nodes]
-    shown = list_first(f"{name} (agent {agent.hostname if agent else '?'})" for name, agent in agents)
+    agents = [(node.name, task_agent(node)) for node in nodes[:NAMED]]
+    first = (f"{name} (agent {agent.hostname if agent else '?'})" for name, agent in agents)
+    shown = list_first(first, total=len(nodes))
     message = f"Mesos has not reported the tasks of {shown} yet; asked {progress.attempts} times, and asks again"
     return Step(identifier, name, Status.IN_PROGRESS, message, Code.RECONCILING)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 
 from executor.sentences import list_first
@@ -63,10 +63,15 @@ def _mates(state: ClusterState) -> dict[str, frozenset[str]]:
     return {rack: frozenset(node.name for node in together if node.rack == rack) for rack in racks}
 
 
+def are_down(names: Sequence[str]) -> str:
+    """Return a clause such as `node-0, node-1 are down`."""
+    return f"{list_first(names)} {'is' if len(names) == 1 else 'are'} down"
+
+
 def ring_strain(ring: Ring, names: Container[str]) -> Reason | None:
     """Return why these members must stay in the ring: another is down or not ready; None if they may go."""
     if down := [other for other in ring.down if other not in names]:
-        return Reason(Code.NODE_DOWN, f"{list_first(down)} {'is' if len(down) == 1 else 'are'} down")
+        return Reason(Code.NODE_DOWN, are_down(down))
     return next((reason for other, reason in ring.unsettled.items() if other not in names), None)
 
 
