@@ -8,7 +8,7 @@ from typing import Any
 from executor.backup.format.manifest import Coverage
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia
 from executor.jobs.context import JobError
-from executor.protocol import CASSANDRAS_KEY_SPACES
+from executor.key_spaces import CASSANDRAS_KEY_SPACES
 
 _SECONDS = 60.0
 # Each cluster has its own; a restore never takes them from a backup.

@@ -15,8 +15,8 @@ from executor.cql.session import CQL_ERRORS, words
 from executor.cql.tokenizer import quote
 from executor.jmx.jolokia import Attribute, Jolokia
 from executor.jobs.context import JobError
+from executor.key_spaces import CASSANDRAS_KEY_SPACES
 from executor.number_text import parse_whole
-from executor.protocol import CASSANDRAS_KEY_SPACES
 
 _LOG = logging.getLogger(__name__)
 # Bytes on one node. A larger table is only counted if the request orders it: a count reads every row.

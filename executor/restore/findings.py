@@ -15,7 +15,8 @@ from executor.jmx.java_agent import NoAgentError
 from executor.jmx.jolokia import JolokiaError
 from executor.jobs import cql
 from executor.jobs.context import JobContext, JobError
-from executor.protocol import ROLES_KEY_SPACE, JobProgress
+from executor.key_spaces import ROLES_KEY_SPACE
+from executor.protocol import JobProgress
 from executor.restore import checking
 from executor.restore.loading.loader import Loader, LoadError
 from executor.restore.problems import Problem

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from executor.protocol import SERVICE_ROLES
+from executor.key_spaces import SERVICE_ROLES
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.configuration.logins import OFF, ON
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record

@@ -8,7 +8,7 @@ from typing import Any
 
 from prometheus_client.core import Metric
 
-from executor.protocol import KEY_SPACE_LENGTH
+from executor.key_spaces import KEY_SPACE_LENGTH
 from scheduler.core.maintenance.progress import DONE, percent_done, view_operation
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import failed_step

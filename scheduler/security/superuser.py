@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from executor.protocol import SERVICE_ROLES
+from executor.key_spaces import SERVICE_ROLES
 from scheduler.security.lines import read_text
 
 SHORTEST = 8

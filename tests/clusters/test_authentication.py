@@ -14,7 +14,7 @@ from cassandra import Unauthorized
 from cassandra.cluster import NoHostAvailable, Session
 
 from devcluster import scheduler_process
-from executor.protocol import SERVICE_ROLES
+from executor.key_spaces import SERVICE_ROLES
 from scheduler.security.sealing import sealer
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for

@@ -15,7 +15,8 @@ from cassandra.cluster import NoHostAvailable
 from executor.jmx.logins import Watch
 from executor.jobs import logins
 from executor.jobs.context import JobError
-from executor.protocol import SERVICE_ROLES, JobLaunch
+from executor.key_spaces import SERVICE_ROLES
+from executor.protocol import JobLaunch
 from tests.feature.cassandra_ring import LAUNCH, RingNode, running_ring
 from tests.feature.job_context import LocalContext
 from tests.waiting import wait_for

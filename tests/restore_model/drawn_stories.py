@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from executor.protocol import KEY_SPACE_LENGTH
+from executor.key_spaces import KEY_SPACE_LENGTH
 from tests.restore_model import events as ev
 from tests.restore_model.drawn_schema import Limits, key_spaces, sometimes
 from tests.restore_model.drawn_writes import Story

@@ -37,7 +37,7 @@ FLOORS = {
     "scheduler.metrics": ("families", "nodes operations warnings"),
     "executor": (
         "json_codec untrusted number_text sentences retention memory redaction cql figures mesos_http "
-        "certificate_messages maven_lock metadata_addresses whole_file python_files unpack bytecode",
+        "certificate_messages key_spaces maven_lock metadata_addresses whole_file python_files unpack bytecode",
         "protocol sbom late_libraries", "jmx s3 tls",
         "cassandra bundle", "jobs", "backup repair node", "restore agent", "program", "__main__",
     ),
@@ -75,7 +75,7 @@ CORE_STANDARD_LIBRARY = {
 # What the scheduler takes from the executor's package, whose bundle does not hold the scheduler's.
 SHARED_WITH_EXECUTORS = {
     "executor.protocol", "executor.json_codec", "executor.untrusted", "executor.figures",
-    "executor.certificate_messages", "executor.metadata_addresses", "executor.number_text",
+    "executor.certificate_messages", "executor.key_spaces", "executor.metadata_addresses", "executor.number_text",
     "executor.retention", "executor.sentences",
 }  # fmt: skip
 # What the driver takes beside them: the sockets of pymesos are replaced in one place for both of its drivers.

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from executor.backup.format import layout
 from executor.json_codec import SHOWN, DocumentError
-from executor.protocol import KEY_SPACE_LENGTH, TABLE_LENGTH
+from executor.key_spaces import KEY_SPACE_LENGTH, TABLE_LENGTH
 from executor.sentences import has_date
 
 # `nb-1-big`, `da-3gzd_0x2k_1yvtc2gqkq4fkpfn5j-bti`: version, id and format.

@@ -25,7 +25,8 @@ from executor.jmx.jolokia import STORAGE_SERVICE, Attribute
 from executor.jobs import cql, schema
 from executor.jobs.agreement import wait_for_agreement
 from executor.jobs.context import JobContext, JobError
-from executor.protocol import ROLES_KEY_SPACE, JobProgress
+from executor.key_spaces import ROLES_KEY_SPACE
+from executor.protocol import JobProgress
 from executor.sentences import list_first
 
 _VERSION = Attribute(STORAGE_SERVICE, "SchemaVersion")

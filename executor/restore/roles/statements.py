@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from executor.backup.roles import Permission, Role, Roles
 from executor.cql.tokenizer import quote
-from executor.protocol import SERVICE_ROLES
+from executor.key_spaces import SERVICE_ROLES
 from executor.restore.roles.argument_types import cql_type
 
 CREATED, ALTERED, EQUAL, LEFT = "created", "altered", "as in the backup", "left as it is: the restore logs in with it"

@@ -15,7 +15,7 @@ from executor.cql.tokenizer import quote
 from executor.jmx import java_agent
 from executor.jmx.jolokia import STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jobs.context import JobError
-from executor.protocol import NEVER_RESTORED
+from executor.key_spaces import NEVER_RESTORED
 from executor.restore.schema.counters import LiveTable
 from executor.restore.schema.plan import Existing
 

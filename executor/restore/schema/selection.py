@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from executor.cql.names import TableName
-from executor.protocol import (
+from executor.key_spaces import (
     CASSANDRAS_KEY_SPACES,
     KEY_SPACE_LENGTH,
     NEVER_RESTORED,

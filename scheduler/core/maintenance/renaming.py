@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from executor.protocol import CASSANDRAS_KEY_SPACES, KEY_SPACE_LENGTH, TABLE_LENGTH, is_cassandras
+from executor.key_spaces import CASSANDRAS_KEY_SPACES, KEY_SPACE_LENGTH, TABLE_LENGTH, is_cassandras
 from scheduler.core.maintenance.request_fields import ITEMS, Form, list_names, show_value
 from scheduler.core.maintenance.schema import Schema, base_of
 

@@ -7,10 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from executor.protocol import (
-    NEVER_RESTORED,
-    ROLES_KEY_SPACE,
-)
+from executor.key_spaces import NEVER_RESTORED, ROLES_KEY_SPACE
 from scheduler.core.maintenance.backup_location import credentials, location, login
 from scheduler.core.maintenance.renaming import check_rename, read_rename
 from scheduler.core.maintenance.request_fields import Form, list_names, show_value

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from executor.protocol import SERVICE_ROLES, Answer, JobReport, StatusReply
+from executor.key_spaces import SERVICE_ROLES
+from executor.protocol import Answer, JobReport, StatusReply
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import Command, Refusal
 from scheduler.core.configuration.overrides import active_overrides

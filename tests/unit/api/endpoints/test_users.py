@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from api import create_app
-from executor.protocol import SERVICE_ROLES
+from executor.key_spaces import SERVICE_ROLES
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.state.cluster import ClusterState
 from scheduler.loop.logins import job_logins, with_logins

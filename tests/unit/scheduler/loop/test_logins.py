@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bench import large
-from executor.protocol import SERVICE_ROLES
+from executor.key_spaces import SERVICE_ROLES
 from scheduler.core.commands.apply import apply_command
 from scheduler.core.commands.command import StartOperation
 from scheduler.core.state.cluster import ClusterState

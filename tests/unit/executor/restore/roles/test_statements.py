@@ -8,7 +8,7 @@ import pytest
 
 from executor.backup.format import document
 from executor.backup.roles import Permission, Role, Roles, read_roles
-from executor.protocol import SERVICE_ROLES
+from executor.key_spaces import SERVICE_ROLES
 from executor.restore.roles.statements import (
     ALTERED,
     CREATED,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from executor.protocol import SERVICE_ROLES, JobProgress
+from executor.key_spaces import SERVICE_ROLES
+from executor.protocol import JobProgress
 from scheduler.core.cycle.clock import set_back
 from scheduler.core.decide import decide
 from scheduler.core.state.cluster import Asked, ClusterState, JobSighting, Memory, Reconciliation, Stray
