@@ -41,8 +41,9 @@ ALLOWED: Mapping[str, Allowed] = {
             "LeavingNodesWithPort", "MovingNodesWithPort", "OwnershipWithPort",
         ),
         operations=(
-            "drain", "getKeyspaceReplicationInfo", "getTablesForKeyspace", "getRangeToEndpointMap",
-            "getRangeToEndpointWithPortMap", "repairAsync", "getParentRepairStatus", "decommission(boolean)",
+            "drain", "joinRing", "startNativeTransport", "getKeyspaceReplicationInfo", "getTablesForKeyspace",
+            "getRangeToEndpointMap", "getRangeToEndpointWithPortMap", "repairAsync", "getParentRepairStatus",
+            "decommission(boolean)",
             f"takeSnapshot({_STRING},java.util.Map,{_STRINGS})", f"clearSnapshot({_STRING},{_STRINGS})",
             f"bulkLoad({_STRING})", f"forceKeyspaceCleanup(int,{_STRING},{_STRINGS})",
             f"upgradeSSTables({_STRING},boolean,int,{_STRINGS})",

@@ -76,4 +76,11 @@ class Drained:
     problem: str | None
 
 
-Event = Subscribed | Launch | Kill | Message | Shutdown | Installed | Held | Polled | Drained
+@dataclass(frozen=True)
+class JoinFailed:
+    """Cassandra refused to join the ring, or to serve clients afterwards; `problem` names the step and the cause."""
+
+    problem: str
+
+
+Event = Subscribed | Launch | Kill | Message | Shutdown | Installed | Held | Polled | Drained | JoinFailed

@@ -10,7 +10,7 @@ from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interr
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
-from scheduler.core.nodes import decommission, deploy, gates, intents, recovery, replacement, rollout
+from scheduler.core.nodes import decommission, deploy, gates, intents, recovery, replacement, rollout, side_by_side
 from scheduler.core.nodes.names import agent_name, intent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.ring import availability
@@ -25,6 +25,7 @@ from scheduler.core.state.lifecycle import (
     is_leaving,
     is_paused,
     is_running,
+    is_standby,
     is_up,
     may_live,
     task_agent,
@@ -179,6 +180,8 @@ def _deploy_status(
         return Status.COMPLETE, Reason(Code.LEFT, text)
     if node.forced:
         return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
+    if is_standby(node) and node.mode == side_by_side.STANDBY:
+        return _standby_status(state, node, first, now)
     if may_live(node):
         return _live_status(state, node)
     if has_given_up(node):
@@ -188,6 +191,16 @@ def _deploy_status(
     if (block := deploy.deploy_block(state, node, now)) is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     return Status.PENDING, _wait_for_offer(state, node)
+
+
+def _standby_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
+    """Return how a node stands that has started beside others and waits to join."""
+    if first is not None and first != node.name:
+        return Status.STARTED, Reason(Code.EARLIER_NODE, f"Cassandra has started, and joins the ring after {first}")
+    if (block := deploy.deploy_block(state, node, now)) is not None:
+        return _BLOCKED.get(block.code, Status.WAITING), block
+    waits = side_by_side.join_reason(state, node, now)
+    return Status.STARTED, waits or Reason(Code.OTHER_JOINS, f"it is the turn of {node.name} to join the ring")
 
 
 def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:

@@ -247,6 +247,12 @@ class Mesos(Executors):
         if task is not None and process is not None and task.agent.reachable and task.agent.registered:
             self._emit("REPLY", StatusReply("", node, task_id, self.ring.status(process)))
 
+    def join(self, task_id: str) -> None:
+        """Pass the order to join on to an executor."""
+        task = self.task(task_id)
+        if task is not None and task.agent.reachable and task.agent.registered:
+            self.ring.join(task_id)
+
     def certify(self, task_id: str) -> None:
         """Have a node get another certificate; its next status shows it."""
         task, process = self.task(task_id), self.ring.processes.get(task_id)

@@ -1,0 +1,122 @@
+"""Which nodes start beside others, and when one of them may join: tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from scheduler.core.configuration.standing_plans import DEPLOY
+from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.nodes.side_by_side import (
+    CONTACT_SECONDS,
+    START_SECONDS,
+    companions,
+    join_reason,
+    let_join,
+    send_orders,
+)
+from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.node import Failures, NodeRecord, TaskState
+from scheduler.core.state.reason import Code
+from tests.unit.scheduler.core.samples import Ids, node, spec, state, up
+
+NOW = 100.0
+
+
+def waiting(index: int, mode: str = "STANDBY", **task: Any) -> NodeRecord:
+    """Return a node that was launched in standby."""
+    record = node(index, mode=mode, address=f"127.0.0.{index + 2}")
+    return replace(record, task=replace(record.known_task, **{"standby": True, "launched_at": NOW - 5, **task}))
+
+
+def cluster(*nodes: NodeRecord, gossip: bool = True, **status: Any) -> ClusterState:
+    """Return a state whose nodes have reported; `status` changes what those in standby say."""
+    found = state(*nodes, wanted=spec(len(nodes)))
+    sightings = dict(found.sightings)
+    for record in nodes:
+        if record.task is not None and record.task.standby and record.name in sightings:
+            known = sightings[record.name]
+            changed = replace(known.status, gossip_running=gossip, **status)
+            sightings[record.name] = replace(known, status=changed, mode_since=NOW - 1)
+    return replace(found, sightings=sightings)
+
+
+@pytest.mark.parametrize(
+    ("first", "nodes", "others", "expected"),
+    [
+        (0, 3, (), [1, 2]),
+        (0, 7, (), [1, 2]),
+        (0, 2, (), [1]),
+        (0, 1, (), []),
+        (1, 7, (), [2]),
+        (2, 7, (), []),
+        (3, 7, (), [4, 5]),
+        (6, 7, (), []),
+        (0, 3, (node(1, None),), [2]),
+        (0, 3, (NodeRecord(1, forced=True), NodeRecord(2, failures=Failures(1))), []),
+    ],
+)
+def test_companions(first: int, nodes: int, others: Sequence[NodeRecord], expected: list[int]) -> None:
+    found = state(*others, wanted=spec(nodes))
+    assert [item.index for item in companions(found, NodeRecord(first))] == expected
+    over = replace(found, plans={DEPLOY: PlanRecord(DEPLOY, completed=True)})
+    assert companions(over, NodeRecord(first)) == []
+
+
+@pytest.mark.parametrize(
+    ("found", "code"),
+    [
+        pytest.param(cluster(up(0), waiting(1), waiting(2)), None, id="it can join"),
+        pytest.param(
+            cluster(up(0), waiting(1), waiting(2, "UNKNOWN")), Code.OTHER_JOINS, id="another's start would fail"
+        ),
+        pytest.param(
+            cluster(up(0), waiting(1), waiting(2, state=TaskState.STARTING, launched_at=NOW - START_SECONDS)),
+            None,
+            id="nor for ever",
+        ),
+        pytest.param(cluster(up(0), waiting(1, "STARTING"), waiting(2)), Code.MODE, id="it starts"),
+        pytest.param(cluster(up(0), waiting(1), live=("127.0.0.9",)), Code.PEER_VIEW, id="it sees no member"),
+    ],
+)
+def test_join_reason(found: ClusterState, code: Code | None) -> None:
+    reason = join_reason(found, found.nodes["node-1"], NOW)
+    assert (reason and reason.code) == code
+
+
+def test_a_node_that_can_join_is_noted_before_it_is_told() -> None:
+    cycle = Cycle(cluster(up(0), waiting(1)), [], NOW, Ids())
+    let_join(cycle, cycle.state.nodes["node-1"])
+    send_orders(cycle)
+    decision, after = cycle.result([])
+    assert after.nodes["node-1"].known_task.join_at == NOW
+    assert [ask.node for ask in decision.joins] == ["node-1"]
+
+
+@pytest.mark.parametrize(("seconds", "sent"), [(0.5, 0), (2.0, 1)])
+def test_an_order_without_effect_is_sent_again(seconds: float, sent: int) -> None:
+    cycle = Cycle(cluster(up(0), waiting(1, join_at=NOW)), [], NOW, Ids())
+    send_orders(cycle)
+    first, after = cycle.result([])
+    later = Cycle(after, [], NOW + seconds, Ids())
+    send_orders(later)
+    assert (len(first.joins), len(later.result([])[0].joins)) == (1, sent)
+
+
+@pytest.mark.parametrize(
+    ("mode", "seconds", "kills"),
+    [
+        ("STARTING", CONTACT_SECONDS, 1),
+        ("STARTING", CONTACT_SECONDS - 2, 0),
+        ("UNKNOWN", CONTACT_SECONDS, 0),
+    ],
+)
+def test_a_node_that_does_not_meet_its_seed_is_ended(mode: str, seconds: float, kills: int) -> None:
+    cycle = Cycle(cluster(up(0), waiting(1, mode)), [], NOW - 1 + seconds, Ids())
+    let_join(cycle, cycle.state.nodes["node-1"])
+    let_join(cycle, cycle.state.nodes["node-1"])
+    assert [kill.task_id for kill in cycle.kills] == ["node-1__a"] * kills
