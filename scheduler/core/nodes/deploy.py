@@ -154,7 +154,7 @@ def deploy(cycle: Cycle) -> None:
 
 def _forced_standby(state: ClusterState) -> NodeRecord | None:
     """Return a node that was to be left out, but that waits to join."""
-    return next((node for node in by_index(state.nodes.values()) if is_standby(node)), None)
+    return next((node for node in state.nodes.values() if is_standby(node)), None)
 
 
 def _start_beside(cycle: Cycle, first: NodeRecord) -> None:

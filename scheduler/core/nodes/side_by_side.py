@@ -26,8 +26,8 @@ GROUP = 3
 STANDBY = "STANDBY"
 # The longest time for which a start holds up the others' joins: one that takes longer can fail, and is repeated.
 START_SECONDS = 60.0
-# The time for a Cassandra that has started to meet its seed. After it, the node is launched again, with other seeds.
-CONTACT_SECONDS = 120.0
+# The time for a Cassandra to start and meet its seed. After it, the node is launched again, with other seeds.
+CONTACT_SECONDS = 600.0
 ORDER_SECONDS = 2.0
 
 

@@ -180,7 +180,7 @@ def _deploy_status(
         return Status.COMPLETE, Reason(Code.LEFT, text)
     if node.forced:
         return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
-    if is_standby(node) and node.mode == side_by_side.STANDBY:
+    if is_standby(node) and is_running(node) and node.mode == side_by_side.STANDBY:
         return _standby_status(state, node, first, now)
     if may_live(node):
         return _live_status(state, node)
