@@ -12,6 +12,7 @@ from typing import Any
 
 from cli.errors import ExitCode, Failure, words_of
 from cli.files import check_mode, read_text
+from cli.repeated import read_yaml
 
 _TOKEN_COMMAND_SECONDS = 60.0
 # As in a file of the server, whose lines are <name>:<role>:<token or hash>, without the role for all rights.
@@ -75,7 +76,7 @@ def load(file: Path) -> Contexts:
 
     text = read_text(file)
     try:
-        found = yaml.safe_load(text) or {}
+        found = read_yaml(text, str(file)) or {}
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise Failure(f"{file} cannot be read: {' '.join(str(error).split())}.", ExitCode.USAGE) from error
     return _parse(found, file)

@@ -10,9 +10,10 @@ from flask import Response, request
 from api.http.errors import RequestError
 from api.page.commands import COMMANDS, Button, button, curl_with_body, preview, run
 from api.page.dispatch import Answer
-from api.page.inputs import read_inputs, without_secrets
+from api.page.inputs import Type, read_inputs, repeated_name, without_secrets
 from api.page.live import answer
 from scheduler.core.state.operation_kinds import KINDS
+from scheduler.settings.texts import plain
 
 _FIELDS = ("plan", "phase", "step", "node", "kind")
 
@@ -26,16 +27,24 @@ def carry_out() -> Response:
     """Send the command, or only ask for its preview, and show the answer."""
     found = _button(request.form)
     only_preview = "preview" in request.form and bool(found.command.preview)
-    outcome = (preview if only_preview else run)(found, _filled_in())
+    given = _filled_in(found)
+    if problem := repeated_name(found.command.inputs, given):
+        outcome = Answer(HTTPStatus.BAD_REQUEST, {"message": problem})
+    else:
+        outcome = (preview if only_preview else run)(found, given)
     if "HX-Request" in request.headers:
         # The script swaps answers of success only, and the sentence of a refusal is to be read as well.
         return answer("said.html", "do", found.command.title, outcome=outcome, button=found)
     return _page(found, outcome, only_preview)
 
 
-def _filled_in() -> dict[str, str]:
-    """Return the fields; one that is there several times, as names with commas between."""
-    return {name: ",".join(filter(None, texts)) for name, texts in request.values.lists() if any(texts)}
+def _filled_in(found: Button) -> dict[str, str]:
+    """Return the fields; names that were ticked, with commas between. 400 for another field that is there twice."""
+    ticked = {item.name for item in found.command.inputs if item.type is Type.NAMES}
+    fields = {name: [text for text in texts if text] for name, texts in request.values.lists()}
+    if twice := [name for name, texts in fields.items() if len(texts) > 1 and name not in ticked]:
+        raise RequestError(HTTPStatus.BAD_REQUEST, f"The field {plain(twice[0])} must be there once.")
+    return {name: ",".join(texts) for name, texts in fields.items() if texts}
 
 
 def _button(values: Any) -> Button:
@@ -52,7 +61,7 @@ def _button(values: Any) -> Button:
 
 
 def _page(found: Button, outcome: Answer | None = None, only_preview: bool = False) -> Response:
-    command, given = found.command, _filled_in()
+    command, given = found.command, _filled_in(found)
     body = without_secrets(command.inputs, read_inputs(command.inputs, given))
     curl = curl_with_body(found, body) if command.in_body else found.curl
     status = HTTPStatus.OK if outcome is None else outcome.status

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from executor.number_text import whole_within
+from scheduler.settings.texts import plain
 
 
 class Type(Enum):
@@ -124,18 +125,42 @@ def read_inputs(inputs: Sequence[Input], form: Mapping[str, str]) -> dict[str, A
     for item in inputs:
         text = form.get(item.name, "").strip()
         if text and item.type is Type.SETTINGS:
-            found |= _settings(text)
+            found |= dict(_settings(text))
         elif text:
             found[item.name] = _value(item.type, text)
     return found
 
 
-def _settings(text: str) -> dict[str, str | None]:
-    """Return settings by name, None for one that returns to the environment's value."""
+def repeated_name(inputs: Sequence[Input], form: Mapping[str, str]) -> str | None:
+    """Return the sentence on a name that one field has twice, None if there is none: only one value could count."""
+    for item in inputs:
+        seen: set[str] = set()
+        for name, _ in _PAIRS[item.type](form.get(item.name, "")) if item.type in _PAIRS else ():
+            if name in seen:
+                return f"{plain(name)} is there twice."
+            seen.add(name)
+    return None
+
+
+def _settings(text: str) -> list[tuple[str, str | None]]:
+    """Return the settings of lines, None for one that returns to the environment's value."""
     lines = [line.strip() for line in text.split("\n") if line.strip()]
-    pairs = [line.partition("=") for line in lines if not line.startswith("-")]
-    removed: dict[str, str | None] = {line[1:].strip(): None for line in lines if line.startswith("-")}
-    return removed | {name.strip(): value.strip() for name, _, value in pairs}
+    return [(line[1:].strip(), None) if line.startswith("-") else _pair(line) for line in lines]
+
+
+def _mapping(text: str) -> list[tuple[str, str]]:
+    return [_pair(part) for part in text.split(",") if part.strip()]
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip(), value.strip()
+
+
+_PAIRS: Mapping[Type, Callable[[str], Sequence[tuple[str, str | None]]]] = {
+    Type.SETTINGS: _settings,
+    Type.MAPPING: _mapping,
+}
 
 
 def without_secrets(inputs: Sequence[Input], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,6 +178,5 @@ def _value(kind: Type, text: str) -> Any:
         case Type.NAMES:
             return [part.strip() for part in text.split(",") if part.strip()]
         case Type.MAPPING:
-            pairs = (part.partition("=") for part in text.split(",") if part.strip())
-            return {old.strip(): new.strip() for old, _, new in pairs}
+            return dict(_mapping(text))
     return text

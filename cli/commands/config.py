@@ -14,6 +14,7 @@ import click
 from cli.errors import ExitCode, Failure, words_of
 from cli.files import read_text
 from cli.options import wait_options
+from cli.repeated import once, read_yaml
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns, fields_table
 from cli.waiting import wait_for_plans
@@ -146,18 +147,20 @@ def read_settings(settings: tuple[str, ...], file: Any, unset: tuple[str, ...]) 
     """Return settings from arguments and a file; None stands for a removed override.
 
     Raises:
-        Failure: An argument is no NAME=VALUE, the file is no mapping, or there are no settings.
+        Failure: An argument is no NAME=VALUE, a name is there twice, the file is no mapping, or there are no settings.
     """
     found: dict[str, Any] = {} if file is None else parse_settings(_content(file))
-    for item in settings:
-        name, sign, value = item.partition("=")
-        if not sign or not name:
-            raise Failure(f"{item} must be NAME=VALUE.", ExitCode.USAGE)
-        found[name] = read_text(Path(value[1:])) if value.startswith("@") else value
-    found |= dict.fromkeys(unset)
+    found |= once([*map(_argument, settings), *((name, None) for name in unset)])
     if not found:
         raise Failure("No setting is given: NAME=VALUE, --unset NAME or --file.", ExitCode.USAGE)
     return found
+
+
+def _argument(item: str) -> tuple[str, str]:
+    name, sign, value = item.partition("=")
+    if not sign or not name:
+        raise Failure(f"{item} must be NAME=VALUE.", ExitCode.USAGE)
+    return name, read_text(Path(value[1:])) if value.startswith("@") else value
 
 
 def _content(file: Any) -> str:
@@ -171,12 +174,12 @@ def parse_settings(text: str) -> dict[str, Any]:
     """Return the settings of a YAML or JSON text.
 
     Raises:
-        Failure: It is no mapping.
+        Failure: It is no mapping, or has a name twice.
     """
     import yaml
 
     try:
-        found = yaml.safe_load(text)
+        found = read_yaml(text, "the settings")
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise Failure(f"The settings are not YAML: {' '.join(str(error).split())}.", ExitCode.USAGE) from error
     if found is None:

@@ -12,6 +12,7 @@ import click
 
 from cli.errors import ExitCode, Failure, words_of
 from cli.files import read_text
+from cli.repeated import once
 from cli.session import Session, command, pass_session
 
 
@@ -27,7 +28,7 @@ def api(session: Session, method: str, path: str, data: str | None) -> None:
     """
     target = path if path.startswith("/") else f"/{path}"
     place, _, words = target.partition("?")
-    query = dict(parse_qsl(words, keep_blank_values=True))
+    query = once(parse_qsl(words, keep_blank_values=True), "the query")
     body = None if data is None else _body(data)
     content = session.client.ask(method.upper(), place, query, body).content
     if isinstance(content, str):
@@ -41,6 +42,6 @@ def api(session: Session, method: str, path: str, data: str | None) -> None:
 def _body(data: str) -> Any:
     try:
         text = sys.stdin.read() if data == "-" else read_text(Path(data[1:])) if data.startswith("@") else data
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         raise Failure(f"The body cannot be used: {words_of(error)}.", ExitCode.USAGE) from error

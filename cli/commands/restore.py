@@ -10,6 +10,7 @@ import click
 from cli import operations
 from cli.errors import ExitCode, Failure
 from cli.options import WholeNumber, wait_options
+from cli.repeated import once
 from cli.requests import location_options, login_option, request_of, table_options, trust_option
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
@@ -80,7 +81,8 @@ operations.add_history(restore, "restore")
 
 
 def _body(session: Session, fields: dict[str, Any]) -> dict[str, Any]:
-    renamed = dict(pair.partition("=")[::2] for pair in fields.pop("rename"))
+    pairs = [pair.partition("=") for pair in fields.pop("rename")]
+    renamed = once([(old, new) for old, _, new in pairs], "--rename")
     if not all(old and new for old, new in renamed.items()):
         raise Failure("--rename must be OLD=NEW.", ExitCode.USAGE)
     return {**request_of(session, fields), **({"rename": renamed} if renamed else {})}

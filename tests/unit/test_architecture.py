@@ -49,7 +49,7 @@ FLOORS = {
         "problems request roles views", "schema", "source", "loading", "checking proof", "findings", "jobs",
     ),
     "cli": (
-        "errors units redaction wording", "files reasons tls", "tables contexts rest options", "nodes output",
+        "errors units redaction wording", "files reasons repeated tls", "tables contexts rest options", "nodes output",
         "session", "progress watching requests", "waiting", "operations", "commands", "root",
         "__main__ document", "zipapp",
     ),

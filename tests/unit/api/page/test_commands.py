@@ -126,6 +126,34 @@ def test_settings_are_previewed_and_changed(browser: Browser, gateway: CoreGatew
     assert isinstance(command, SetTarget)
 
 
+@pytest.mark.parametrize(
+    ("command", "fields", "sentence"),
+    [
+        ("config-change", {"settings": "NODES=4\nCASSANDRA_HEAP_SIZE_MB=1024\n NODES =5"}, "NODES is there twice."),
+        ("config-change", {"settings": "NODES=4\n-NODES"}, "NODES is there twice."),
+        ("config-change", {"settings": ["NODES=4", "NODES=5"]}, "The field settings must be there once."),
+        ("start-restore", {**PLACE, "rename": "shop=a, user=b, shop=c"}, "shop is there twice."),
+        (
+            "start-backup",
+            {**PLACE, "cassandra_password": ["a", "b"]},
+            "The field cassandra_password must be there once.",
+        ),
+        ("start-backup", {**PLACE, "throttle": ["1", "2"]}, "The field throttle must be there once."),
+        ("node-restart", {"node": ["node-0", "node-1"]}, "The field node must be there once."),
+        ("node-restart", {"node": "node-0", "force": ["true", "true"]}, "The field force must be there once."),
+    ],
+)
+def test_a_name_that_is_there_twice(
+    browser: Browser, gateway: CoreGateway, command: str, fields: Mapping[str, Any], sentence: str
+) -> None:
+    for more in ({}, {"preview": "1"}):
+        sent = {"code": browser.code(), "command": command, **fields, **more}
+        answer = browser.client.post("/ui/do", data=sent)
+        assert answer.status_code == 400
+        assert sentence in words(answer)
+    assert gateway.submitted == []
+
+
 def test_a_restore_is_tried_without_a_change(browser: Browser, gateway: CoreGateway) -> None:
     gateway.answers["backup"] = maintenance.BACKUP
     answer = browser.do("start-restore", preview="1", **PLACE)
