@@ -6,6 +6,7 @@ writes nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -25,6 +26,10 @@ from scheduler.core.state.lifecycle import shorten
 from scheduler.core.state.naming import named
 
 KEPT = 1000
+# What one node keeps while the others' events need room: a node that flaps must not push them out.
+NODE_KEPT = 250
+# So many more go at a time, so that not each event writes old records anew.
+_SPARE = 30
 # The newest record takes events until it has this size; a cycle with many events begins several records.
 RECORD_BYTES = 8192
 SENTENCE_LIMIT = 400
@@ -65,7 +70,7 @@ def journal(
 
 
 def add_entries(state: ClusterState, entries: Iterable[Entry]) -> ClusterState:
-    """Return the state with these events numbered and added; drop the oldest records that exceed `KEPT` events."""
+    """Return the state with these events numbered and added, and without the oldest that exceed `KEPT`."""
     records = dict(state.journal)
     last = next(reversed(records.values()), None)
     following = last.entries[-1].sequence + 1 if last is not None else 1
@@ -80,7 +85,7 @@ def add_entries(state: ClusterState, entries: Iterable[Entry]) -> ClusterState:
         records[last.key] = last
     if last is None or records.get(last.key) is state.journal.get(last.key):
         return state
-    return replace(state, journal=_drop_oldest(records))
+    return replace(state, journal=_bound(records))
 
 
 def entries_after(state: ClusterState, sequence: int, limit: int) -> list[Entry]:
@@ -102,14 +107,39 @@ def _all_entries(state: ClusterState) -> Iterable[Entry]:
     return (entry for kept in state.journal.values() for entry in kept.entries)
 
 
-def _drop_oldest(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
-    room = sum(len(kept.entries) for kept in records.values()) - KEPT
-    for key, kept in list(records.items()):
-        room -= len(kept.entries)
-        if room < 0:
+def _bound(records: dict[str, JournalRecord]) -> dict[str, JournalRecord]:
+    """Return the records without the events that exceed `KEPT`; small neighbours of what is left become one."""
+    entries = [entry for record in records.values() for entry in record.entries]
+    if len(entries) <= KEPT:
+        return records
+    dropped = _dropped(entries, len(entries) - KEPT + _SPARE)
+    found: list[JournalRecord] = []
+    for record in records.values():
+        left = tuple(entry for entry in record.entries if entry.sequence not in dropped)
+        if not left:
+            continue
+        if left == record.entries:
+            found.append(record)
+        elif found and sum(map(_size, (*found[-1].entries, *left))) <= RECORD_BYTES:
+            found[-1] = JournalRecord((*found[-1].entries, *left))
+        else:
+            found.append(JournalRecord(left))
+    return {record.key: record for record in found}
+
+
+def _dropped(entries: Sequence[Entry], number: int) -> set[int]:
+    """Return the sequences of `number` events: the oldest of nodes with more than `NODE_KEPT`, then the oldest."""
+    found: set[int] = set()
+    counts = Counter(entry.node for entry in entries if entry.node)
+    for entry in entries:
+        if len(found) < number and counts[entry.node] > NODE_KEPT:
+            counts[entry.node] -= 1
+            found.add(entry.sequence)
+    for entry in entries:
+        if len(found) >= number:
             break
-        del records[key]
-    return records
+        found.add(entry.sequence)
+    return found
 
 
 def _shorten_entry(draft: Entry, sequence: int) -> Entry:

@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class JournalRecord:
-    """Consecutive events, stored under events/<sequence of the first>, such as events/000000000001."""
+    """Events in their order, stored under events/<sequence of the first>, such as events/000000000001."""
 
     entries: tuple[Entry, ...]
     schema_version: int = SCHEMA_VERSION

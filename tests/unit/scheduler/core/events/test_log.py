@@ -12,6 +12,7 @@ from scheduler.core.events.commands import Outcome
 from scheduler.core.events.log import (
     CAUSE_LIMIT,
     KEPT,
+    NODE_KEPT,
     RECORD_BYTES,
     add_entries,
     entries_after,
@@ -235,12 +236,76 @@ def test_it_is_bounded_in_number_and_in_size() -> None:
     for number in range(3 * KEPT):
         state = add_entries(state, [replace(entry("x" * 5000), cause="ä" * 5000, at=NOW + number)])
     kept = entries_after(state, 0, 10 * KEPT)
-    assert KEPT <= len(kept) < KEPT + 40
+    assert KEPT - 40 < len(kept) <= KEPT
     assert kept[-1].sequence == 3 * KEPT
     assert all(len(codec.encode_record(record)) < 2 * RECORD_BYTES for record in state.journal.values())
     assert all(len(item.cause.encode()) <= CAUSE_LIMIT for item in kept)
     assert sequence_before(state, NOW + 3 * KEPT - 1) == 3 * KEPT - 1
     assert sequence_before(state, 0) == 0
+
+
+def test_the_newest_are_read_with_the_oldest() -> None:
+    """More than a reader asks for were kept, so that the newest were in no answer."""
+    state = STATE
+    for number in range(KEPT + 60):
+        state = add_entries(state, [entry(at=NOW + number)])
+        kept = entries_after(state, 0, KEPT)
+        assert (len(kept) >= min(number + 1, KEPT - 40), kept[-1].sequence) == (True, number + 1)
+
+
+def of(node: str, number: int) -> Entry:
+    return Entry(0, NOW + number, EntryKind.DOWN, f"{node}: it is down: number {number}", node=node)
+
+
+@pytest.mark.parametrize(
+    ("others", "noise", "kept"),
+    [
+        # Each line: what the others tell, how often node-9 tells its own after each, and what is kept of the others.
+        pytest.param([of("node-1", 1)], 5 * KEPT, 1, id="one event of another node"),
+        pytest.param([of("", 1)], 5 * KEPT, 1, id="one event of the cluster"),
+        pytest.param([of(f"node-{number}", number) for number in range(8)], KEPT, 8, id="one event of each node"),
+        pytest.param([of("", number) for number in range(700)], 3, 700, id="mixed with the noise"),
+        pytest.param([of("node-1", number) for number in range(240)], 30, 240, id="rare among the noise"),
+        pytest.param([of("", number) for number in range(5 * KEPT)], 1, KEPT - NODE_KEPT - 40, id="as many"),
+    ],
+)
+def test_one_node_cannot_push_out_the_events_of_others(others: list[Entry], noise: int, kept: int) -> None:
+    state = STATE
+    for number, one in enumerate(others):
+        state = add_entries(state, [one, *(of("node-9", number * noise + turn) for turn in range(noise))])
+    found = entries_after(state, 0, 10 * KEPT)
+    assert len(found) <= KEPT
+    assert len([item for item in found if item.node != "node-9"]) >= kept
+    assert len([item for item in found if item.node == "node-9"]) >= min(NODE_KEPT, noise) - 1
+    assert [item.sequence for item in found] == sorted({item.sequence for item in found})
+    # Of each subject the newest are kept.
+    for node in {item.node for item in others}:
+        told, left = ([item.sentence for item in told if item.node == node] for told in (others, found))
+        assert told[-len(left) :] == left
+
+
+def test_a_flapping_node_writes_little() -> None:
+    state = add_entries(STATE, [of(f"node-{number % 7}", number) for number in range(KEPT)])
+    written, most = 0, 0
+    for number in range(KEPT):
+        other = add_entries(state, [of("node-9", number)])
+        written += (changes := len(codec.changes(state, other)))
+        most = max(most, changes)
+        state = other
+    assert written < 2 * KEPT
+    assert most < 80
+    assert len(state.journal) < 80
+
+
+def test_a_bounded_log_is_loaded_as_it_was() -> None:
+    state = STATE
+    for number in range(2 * KEPT):
+        state = add_entries(state, [of("node-9" if number % 5 else "node-1", number)])
+    contents = {record_kinds.path_of(record): codec.encode_record(record) for record in state.journal.values()}
+    loaded = codec.load({**contents, **target_of(STATE)})
+    assert loaded.journal == state.journal
+    assert list(loaded.journal) == list(state.journal) == sorted(state.journal)
+    assert newest_sequence(replace(STATE, journal=loaded.journal)) == 2 * KEPT
 
 
 def test_what_a_start_tells() -> None:
