@@ -16,7 +16,7 @@ from scheduler.core.commands.command import (
     ResumeNode,
 )
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interruption
-from scheduler.core.nodes.intents import is_over
+from scheduler.core.nodes.intents import departing, is_over
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import is_rolled_out
 from scheduler.core.nodes.replacement import lost_reason, may_give_way, move_back, place_again
@@ -116,6 +116,9 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
         return replace(state, nodes={**state.nodes, node.name: forced})
     if (problem := _replacement_problem(state, node)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
+    if not command.forced and (leaving := departing(survey(state), node)) is not None:
+        words = f"{leaving} leaves the ring; with force=true the replacement of {node.name} waits for that"
+        return Refusal(RefusalKind.CONFLICT, words)
     if not command.forced and (problem := _strain(state, [node], "replacement", "replaces")) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     assert node.task is not None

@@ -10,12 +10,13 @@ from executor.sentences import list_first
 from scheduler.core.configuration.standing_plans import describe_interrupt
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import back_off
+from scheduler.core.ring.availability import begun_nodes
 from scheduler.core.ring.readiness import why_down
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import by_index, is_joining, is_up
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
-from scheduler.core.state.operation_kinds import ALL_AT_ONCE, CLUSTER, KINDS, Kind, PhaseKind
+from scheduler.core.state.operation_kinds import ALL_AT_ONCE, CLUSTER, DECOMMISSION, KINDS, Kind, PhaseKind
 from scheduler.core.state.operation_steps import steps
 from scheduler.core.state.reason import Code, Reason
 
@@ -33,8 +34,9 @@ class View:
     """An operation with its steps by phase. `current` is the index of the phase in progress.
 
     `running` has the steps of each phase with a running job. `busy` has, by node, the step whose job runs there, of any
-    operation; it is empty for an operation that has ended. `joining` is a node that joins the ring. `failed` is the
-    first failed step. `begun` names the nodes where a step began that needs tidying up.
+    operation; it is empty for an operation that has ended. `joining` is a node that joins the ring, `changing` another
+    node whose intent is under way while one is to leave. `failed` is the first failed step. `begun` names the nodes
+    where a step began that needs tidying up.
     """
 
     operation: OperationRecord
@@ -46,6 +48,7 @@ class View:
     begun: frozenset[str]
     busy: Mapping[str, StepRecord]
     joining: NodeRecord | None
+    changing: NodeRecord | None
 
     @property
     def finished(self) -> bool:
@@ -68,7 +71,15 @@ def view_operation(state: ClusterState, operation: OperationRecord) -> View:
         begun=frozenset(begun),
         busy=_busy(state) if is_live(operation) else {},
         joining=next((node for node in by_index(state.nodes.values()) if is_joining(node)), None),
+        changing=_changing(state, operation),
     )
+
+
+def _changing(state: ClusterState, operation: OperationRecord) -> NodeRecord | None:
+    """Return a node that is replaced, restarted or paused while another one would stream to it; None without one."""
+    if operation.kind != DECOMMISSION:
+        return None
+    return next((node for node in begun_nodes(state) if node.name not in operation.nodes), None)
 
 
 def _phases(
@@ -166,6 +177,8 @@ def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
         return Reason(Code.OTHER_INTENT, f"waits for {intent_name(node)}")
     if (other := view.busy.get(name)) is not None:
         return Reason(Code.OTHER_JOB, f"waits for the job {_title(other)} of the operation {other.kind}")
+    if view.changing is not None:
+        return Reason(Code.OTHER_INTENT, f"waits for {intent_name(view.changing)}")
     if view.joining is not None:
         return Reason(Code.OTHER_JOINS, f"waits for {view.joining.name} to join the ring")
     return None

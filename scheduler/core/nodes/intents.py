@@ -23,7 +23,7 @@ from scheduler.core.nodes.replacement import awaits_peers, in_old_place, move, p
 from scheduler.core.ring.availability import AT_REST, Ring, begun_nodes, ring_strain, survey
 from scheduler.core.ring.readiness import assess
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import UNSEEN, has_ended, is_down, may_live, task_agent
+from scheduler.core.state.lifecycle import UNSEEN, has_ended, is_down, is_leaving, may_live, task_agent
 from scheduler.core.state.node import Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
@@ -69,9 +69,12 @@ def _begin(cycle: Cycle, node: NodeRecord) -> None:
 
 
 def waiting_nodes(state: ClusterState) -> list[NodeRecord]:
-    """Return the nodes whose intent has not begun, the oldest intent first."""
+    """Return the nodes whose intent has not begun: first those that have left the ring, then the oldest intent.
+
+    What has left holds an agent, which a replacement may need.
+    """
     found = [node for node in state.nodes.values() if node.intent and node.intent.begun_at is None]
-    return sorted(found, key=lambda node: (node.intent.requested_at if node.intent else 0.0, node.index))
+    return sorted(found, key=lambda node: (not is_leaving(node), node.known_intent.requested_at, node.index))
 
 
 def _candidates(state: ClusterState) -> list[NodeRecord]:
@@ -97,6 +100,8 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
             return Reason(Code.OTHER_INTENT, f"waits for {intent_name(other)}")
     if joining := next((name for name in ring.joining if name != node.name), None):
         return Reason(Code.OTHER_JOINS, f"waits for {joining} to join the ring")
+    if intent.kind is IntentKind.REPLACE and (leaving := departing(ring, node)) is not None:
+        return Reason(Code.OTHER_INTENT, f"waits for {leaving} to leave the ring: it streams its data to all others")
     if intent.forced:
         return None
     if (missing := certificate_missing(state, node)) is not None:
@@ -106,6 +111,11 @@ def turn_block(state: ClusterState, ring: Ring, node: NodeRecord) -> Reason | No
     if node.name in ring.busy and node.name not in ring.down:
         return Reason(Code.OTHER_JOB, f"waits for the maintenance job that runs on {node.name}")
     return None
+
+
+def departing(ring: Ring, node: NodeRecord) -> str | None:
+    """Return the name of another node that streams its data away, which it could not to a node that ends."""
+    return next((name for name in ring.leaving if name != node.name), None)
 
 
 def is_over(node: NodeRecord) -> bool:

@@ -9,9 +9,10 @@ from executor.sentences import list_first
 from scheduler.core.ring.racks import rack_problem
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import by_index, is_down, is_joining
+from scheduler.core.state.lifecycle import by_index, is_down, is_joining, is_running
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import StepState
+from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
 
 
@@ -19,19 +20,21 @@ from scheduler.core.state.reason import Code, Reason
 class Ring:
     """The facts that forbid to take a node out of the ring, computed once for all nodes; names in numeric order.
 
-    `begun` are the nodes whose intent is under way. `unsettled` are members that are up, but not ready by their own
-    status or by that of a peer. `mates` has, by rack, the nodes beside which more nodes of that rack may restart.
+    `begun` are the nodes whose intent is under way, `leaving` those that stream their data away. `unsettled` are
+    members that are up, but not ready by their own status or by that of a peer. `mates` has, by rack, the nodes beside
+    which more nodes of that rack may restart.
     """
 
     begun: tuple[NodeRecord, ...]
     joining: tuple[str, ...]
+    leaving: tuple[str, ...]
     down: tuple[str, ...]
     unsettled: Mapping[str, Reason]
     busy: frozenset[str]  # nodes with a maintenance job
     mates: Mapping[str, frozenset[str]]
 
 
-AT_REST = Ring((), (), (), {}, frozenset(), {})
+AT_REST = Ring((), (), (), (), {}, frozenset(), {})
 
 
 def begun_nodes(state: ClusterState) -> list[NodeRecord]:
@@ -46,6 +49,7 @@ def survey(state: ClusterState) -> Ring:
     return Ring(
         begun=tuple(begun_nodes(state)),
         joining=tuple(node.name for node in nodes if is_joining(node)),
+        leaving=_leaving(state, nodes),
         down=tuple(node.name for node in members if is_down(node)),
         unsettled=_unsettled(state, [node for node in members if not is_down(node)]),
         busy=frozenset(
@@ -53,6 +57,13 @@ def survey(state: ClusterState) -> Ring:
         ),
         mates=_mates(state),
     )
+
+
+def _leaving(state: ClusterState, nodes: Sequence[NodeRecord]) -> tuple[str, ...]:
+    jobs = [step for step in state.steps.values() if step.kind == DECOMMISSION and step.state is StepState.RUNNING]
+    streaming = {step.name for step in jobs}
+    # Cassandra streams on without its job.
+    return tuple(node.name for node in nodes if node.name in streaming or (is_running(node) and node.mode == "LEAVING"))
 
 
 def _mates(state: ClusterState) -> dict[str, frozenset[str]]:

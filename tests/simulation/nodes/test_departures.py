@@ -125,24 +125,93 @@ def test_a_node_that_is_to_leave_while_it_waits_for_its_replacement_says_so() ->
     )
 
 
-def test_a_node_leaves_while_another_waits_for_its_replacement() -> None:
+REPLACE = ReplaceNode("node-2", "operator")
+FORCED = ReplaceNode("node-2", "operator", forced=True)
+GONE = until("node-1 is gone", lambda found: found.scheduler.state.nodes["node-1"].left)
+LEAVES = "decommission-node-1"
+
+
+def another_agent(world: World) -> None:
+    world.mesos.agents["S9"] = agents(9)[8]
+
+
+@pytest.mark.parametrize("replace_it", [REPLACE, FORCED])
+@pytest.mark.parametrize("other", [[], [Line("another agent", another_agent)]], ids=["no agent", "an agent"])
+def test_a_decommission_waits_for_a_replacement(replace_it: ReplaceNode, other: list[Line]) -> None:
+    """It streamed to a node that was not there, and failed."""
+    waits = Expect.step("node-1", Status.WAITING, "OTHER_INTENT", "decommission", "waits for the replacement of node-2")
+    asked = decommission("node-1")
+    play(
+        [
+            *UP,
+            *other,
+            Send.command(asked),
+            Send.command(Interrupt("decommission")),
+            Send.command(replace_it),
+            Send.time(1.0),
+            Send.command(Proceed("decommission")),
+            waits,
+            Expect.running(),
+            *([] if other else [Send.time(1.0, cycles=20), waits, Send.command(CancelIntent("node-2", "operator"))]),
+            GONE,
+            Send.until_complete(),
+            Send.until_complete("recovery"),
+        ]
+    )
+
+
+@pytest.mark.parametrize("other", [[], [Line("another agent", another_agent)]], ids=["no agent", "an agent"])
+def test_a_replacement_waits_for_a_decommission(other: list[Line]) -> None:
+    """It ended a node that was being streamed to. The agent of the node that leaves is free for it then."""
+    waits = "waits for node-1 to leave the ring"
+    play(
+        [
+            *UP,
+            *other,
+            Send.hold(LEAVES),
+            Send.command(decommission("node-1")),
+            Send.until_running(LEAVES),
+            Expect.refused(REPLACE, RefusalKind.CONFLICT, "node-1 leaves the ring; with force=true the replacement of"),
+            Send.command(FORCED),
+            Send.time(1.0, cycles=10),
+            Expect.step("node-2", Status.PENDING, "OTHER_INTENT", "recovery", says=waits),
+            Expect.state("it runs", lambda world: world.scheduler.state.nodes["node-2"].mode == "NORMAL"),
+            Send.hold(),
+            GONE,
+            Send.until_complete(),
+            Send.until_complete("recovery"),
+            Expect.launched(LEAVES, "node-2"),
+        ]
+    )
+
+
+def test_a_replacement_of_an_earlier_version_beside_a_decommission() -> None:
     """The departure waited for the replacement, and the replacement for the node that had left."""
+
+    def begin_it(world: World) -> None:
+        state = world.scheduler.state
+        node = state.nodes["node-2"]
+        assert node.intent is not None
+        begun = replace(node, intent=replace(node.intent, begun_at=world.mesos.now))
+        world.scheduler.state = replace(state, nodes={**state.nodes, "node-2": begun})
+
     world = play(
         [
             *UP,
+            Send.hold(LEAVES),
             Send.command(decommission("node-1")),
-            Send.command(Interrupt("decommission")),
-            Send.command(ReplaceNode("node-2", "operator")),
+            Send.until_running(LEAVES),
+            Send.command(FORCED),
+            Line("it begins", begin_it),
             Send.time(1.0, cycles=10),
             Expect.step("node-2", Status.PENDING, "NO_OFFER_FITS", "recovery"),
-            Send.command(Proceed("decommission")),
+            Send.hold(),
             Send.until_complete("decommission"),
             Expect.step("node-1", Status.PENDING, "OTHER_INTENT", "recovery", says="the replacement of node-2"),
+            Line("another agent", another_agent),
         ]
     )
-    world.mesos.agents["S9"] = agents(9)[8]
-    gone = until("node-1 is gone", lambda found: found.scheduler.state.nodes["node-1"].left)
-    play([gone, Send.until_complete(), Send.until_complete("recovery")], world)
+    play([GONE, Send.until_complete(), Send.until_complete("recovery")], world)
 
 
 def test_more_nodes_after_fewer() -> None:
