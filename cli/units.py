@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[smhd])+")
@@ -14,6 +16,16 @@ NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 # Python's times end at the year 9999.
 _LONGEST = 1000 * 365 * 86400.0
 _BINARY = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def by_number(nodes: Mapping[str, Any] | None) -> list[tuple[str, Any]]:
+    """Return what a document has by node, node-2 before node-10: fields of JSON come in the order of their letters."""
+
+    def key(item: tuple[str, Any]) -> list[tuple[int, str]]:
+        parts = re.split(r"([0-9]+)", item[0])
+        return [(int(part), "") if position % 2 else (-1, part) for position, part in enumerate(parts)]
+
+    return sorted((nodes or {}).items(), key=key)
 
 
 def parse_duration(text: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -18,6 +19,12 @@ def list_first(items: Iterable[str], most: int = NAMED, total: int | None = None
     given = list(items)
     others = (len(given) if total is None else total) - most
     return ", ".join(given[:most]) + (f" and {others} more" if others > 0 else "")
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that puts node-2 before node-10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if position % 2 else (-1, part) for position, part in enumerate(parts)]
 
 
 def number_of(number: int, thing: str) -> str:

@@ -49,7 +49,9 @@ def ask() -> Response:
         sources = tuple(map(str, backup.get("nodes", {})))
     with one_of_few():
         found = access().gateway.question_each("restore-plan", _contents(request, sources, nodes), SECONDS)
-    answers = {node: str(answer) if isinstance(answer, Exception) else answer for node, answer in found.items()}
+    # In the order of their numbers, not of their answers.
+    ordered = ((node, found[node]) for node in nodes if node in found)
+    answers = {node: str(answer) if isinstance(answer, Exception) else answer for node, answer in ordered}
     throttle, at_once = int(request.tuning["throttle"]), int(request.request["parallelism"])
     refusal = credentials_problem(request.secrets)
     with of_a_node():

@@ -9,6 +9,7 @@ from typing import Any
 from api.documents import cluster
 from api.page.formats import brief, percent, size
 from executor.figures import Figures, Requests
+from executor.sentences import by_number
 from scheduler.core.plans.plan import Plan, Status
 from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.lifecycle import by_index
@@ -188,7 +189,7 @@ def _down(state: ClusterState) -> dict[str, tuple[str, ...]]:
     for name, sighting in state.sightings.items():
         for address in sighting.status.unreachable:
             found.setdefault(address, []).append(name)
-    return {address: tuple(sorted(names)) for address, names in found.items()}
+    return {address: tuple(sorted(names, key=by_number)) for address, names in found.items()}
 
 
 def _jobs(state: ClusterState) -> dict[str, str]:

@@ -14,6 +14,7 @@ from cli.requests import location_options, location_query, login_option, request
 from cli.rest import segment
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, columns, fields_table
+from cli.units import by_number
 
 Json = Mapping[str, Any]
 
@@ -128,10 +129,10 @@ def _parts(document: Json) -> list[Table]:
     """Return the tables of nodes and of missing data, without empty ones."""
     nodes = [
         (name, node.get("taken_at") if isinstance(node, dict) else None)
-        for name, node in (document.get("nodes") or {}).items()
+        for name, node in by_number(document.get("nodes"))
     ]
     missing = [(name, str(why)) for name, why in (document.get("left_out") or {}).items()]
-    missing += [(name, str(why)) for name, why in (document.get("absent") or {}).items()]
+    missing += [(name, str(why)) for name, why in by_number(document.get("absent"))]
     tables = [
         Table(columns("Node", Column("Snapshot", Kind.TIME)), nodes),
         Table(columns("Keyspace", "Tables"), list((document.get("key_spaces") or {}).items())),

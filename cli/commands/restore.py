@@ -14,7 +14,7 @@ from cli.repeated import once
 from cli.requests import location_options, login_option, request_of, table_options, trust_option
 from cli.session import Session, group, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
-from cli.units import format_bytes, format_duration
+from cli.units import by_number, format_bytes, format_duration
 from cli.wording import as_options
 
 _TABLES = columns(
@@ -104,7 +104,10 @@ def _preview(session: Session, body: dict[str, Any]) -> int:
     )
     nodes = Table(
         _NODES,
-        [(name, item.get("loads"), item.get("bytes"), item.get("free_bytes")) for name, item in found["nodes"].items()],
+        [
+            (name, item.get("loads"), item.get("bytes"), item.get("free_bytes"))
+            for name, item in by_number(found["nodes"])
+        ],
     )
     shown = [tables] if not session.output.for_people else [item for item in (problems, tables, nodes) if item.rows]
     untried = [f"Not tried: {clean(text)}" for text in found["untried"] or ()]

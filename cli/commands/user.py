@@ -7,6 +7,7 @@ from cli.operations import add_status
 from cli.options import wait_options
 from cli.session import Session, group, pass_session
 from cli.tables import Table, columns
+from cli.units import by_number
 from cli.waiting import wait_for_operation
 
 _USERS = columns("User", "Used now")
@@ -25,7 +26,7 @@ def list_users(session: Session) -> None:
     """List the users, and how far authentication is on each node. Passwords are never shown."""
     document = session.client.get("/v1/users")
     users = [(item["name"], "yes" if item["current"] else "no") for item in document["users"]]
-    nodes = [(name, item["authentication"], item["authorization"]) for name, item in document["nodes"].items()]
+    nodes = [(name, item["authentication"], item["authorization"]) for name, item in by_number(document["nodes"])]
     session.output.show(document, Table(_USERS, users), Table(_NODES, nodes))
 
 

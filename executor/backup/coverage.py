@@ -9,6 +9,7 @@ from executor.backup.format.manifest import Coverage
 from executor.jmx.jolokia import STORAGE_SERVICE, Jolokia
 from executor.jobs.context import JobError
 from executor.key_spaces import CASSANDRAS_KEY_SPACES
+from executor.sentences import by_number
 
 _SECONDS = 60.0
 # Each cluster has its own; a restore never takes them from a backup.
@@ -49,14 +50,14 @@ def refuse_gaps(step: str, coverage: Mapping[str, Coverage], absent: Iterable[st
     gaps = {name: found for name, found in coverage.items() if found.none and name not in _NEVER_RESTORED}
     if gaps:
         named = ", ".join(f"{name} ({found.none} of {found.ranges} ranges)" for name, found in sorted(gaps.items()))
-        nodes = ", ".join(sorted(absent))
+        nodes = ", ".join(sorted(absent, key=by_number))
         text = f"without {nodes} the backup would have no replica of {named}; start them, or leave these keyspaces out"
         raise JobError(step, text, hopeless=True)
 
 
 def sentence(coverage: Mapping[str, Coverage], absent: Iterable[str]) -> str:
     """Return a sentence about missing replicas; empty if no node is absent."""
-    nodes = sorted(absent)
+    nodes = sorted(absent, key=by_number)
     if not nodes:
         return ""
     fewer = [

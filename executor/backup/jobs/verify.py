@@ -18,6 +18,7 @@ from executor.backup.verification import Verifier
 from executor.jobs.context import JobContext, JobError
 from executor.protocol import JobProgress
 from executor.s3.crew import Crew
+from executor.sentences import by_number
 
 # With the other words, less than the scheduler keeps of an error.
 _MOST_SIGNS = 660
@@ -62,7 +63,7 @@ def _components(store: BackupStore, request: Request, sources: list[str]) -> tup
         raise JobError("verify", f"there is no complete backup {request.backup_name}; check its name", hopeless=True)
     if not judged.is_fine and not request.trust:
         raise JobError("signature", judged.refusal(request.backup_name), hopeless=True)
-    if unknown := sorted(set(sources) - backup.nodes.keys()):
+    if unknown := sorted(set(sources) - backup.nodes.keys(), key=by_number):
         raise JobError("verify", f"the backup {request.backup_name} has no node {', '.join(unknown)}", hopeless=True)
     catalog.schema(backup)
     found = [

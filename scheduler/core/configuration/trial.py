@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from executor.protocol import Answer, NodeLaunch
+from executor.sentences import by_number
 from scheduler.core.configuration.differences import bundles, launch_differences
 from scheduler.core.cycle.decision import Ask, Try
 from scheduler.core.cycle.workspace import Cycle
@@ -97,7 +98,7 @@ def block(state: ClusterState) -> Reason | None:
     if trial.words:
         text = f"Cassandra would not start with these settings: {trial.words}; correct them, or roll back"
         return Reason(Code.SETTINGS_REFUSED, text)
-    asked = ", ".join(sorted(set(trial.asked) - trial.failed))
+    asked = ", ".join(sorted(set(trial.asked) - trial.failed, key=by_number))
     return Reason(Code.SETTINGS_TRIED, f"waits for {asked} to check the settings with Cassandra's own classes")
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from executor.sentences import by_number
 from scheduler.core.maintenance.snapshots import (
     DEFAULT_SPREAD_S,
     absent_nodes,
@@ -202,7 +202,7 @@ def _views(state: ClusterState, operation: OperationRecord, *phases: str) -> lis
 
 def _restore_compare(state: ClusterState, operation: OperationRecord, node: str) -> Json:
     found = results(state, operation, "Digest")
-    silent = sorted(name for name, result in found.items() if "samples" not in result)
+    silent = sorted((name for name, result in found.items() if "samples" not in result), key=by_number)
     return {**_restore(state, operation, node), "samples": gather(found.values()), "silent": silent}
 
 
@@ -300,14 +300,8 @@ def _add(one: Any, other: Any) -> Any:
 def _distribute(
     backup_nodes: Iterable[str], nodes: Sequence[str], favoured: Mapping[str, str]
 ) -> Mapping[str, tuple[str, ...]]:
-    assigned: dict[str, list[str]] = {node: [] for node in sorted(nodes, key=_natural)}
-    for source in sorted(backup_nodes, key=lambda name: (name not in favoured, _natural(name))):
+    assigned: dict[str, list[str]] = {node: [] for node in sorted(nodes, key=by_number)}
+    for source in sorted(backup_nodes, key=lambda name: (name not in favoured, by_number(name))):
         node = favoured.get(source) or min(assigned, key=lambda name: len(assigned[name]))
         assigned[node].append(source)
     return {node: tuple(assigned[node]) for node in nodes}
-
-
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a sort key that puts node-2 before node-10."""
-    parts = re.split(r"([0-9]+)", name)
-    return [(int(part), "") if position % 2 else (-1, part) for position, part in enumerate(parts)]

@@ -32,7 +32,7 @@ from scheduler.core.state.reason import Code
 from scheduler.loop.snapshot import Snapshot
 from scheduler.security.api_certificate import CertificateFiles, identify
 from tests.certificates import Authority
-from tests.unit.api.cluster import NOW, CoreGateway, make_settings
+from tests.unit.api.cluster import NOW, CoreGateway, make_node, make_settings, make_state
 from tests.unit.api.endpoints.test_certificates import ISSUER, encrypted
 from tests.unit.api.maintenance import run, uploading
 from tests.unit.cli.serving import CommandLine, Served, serve
@@ -247,6 +247,18 @@ class TestConfig:
         assert ran.err.endswith(f"Your text is kept in {kept}.\n")
         assert line in kept.read_text()
         assert kept.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("line", ["op show cleanup", "user list", f"restore start monday {AT} --dry-run"])
+def test_nodes_are_in_the_order_of_their_numbers(
+    line: str, cli: CommandLine, served: Served, gateway: CoreGateway
+) -> None:
+    """The API's documents have their fields in the order of their letters."""
+    gateway.state = make_state(make_settings(NODES="11"), *(make_node(index) for index in range(11)))
+    run(gateway, nodes=tuple(gateway.state.nodes))
+    out = cli(*line.split(), "-o", "table").out
+    names = [words[0] for text in out.splitlines() if (words := text.split()) and words[0] in gateway.state.nodes]
+    assert names == [f"node-{index}" for index in range(11)]
 
 
 def test_a_canary(cli: CommandLine, served: Served, gateway: CoreGateway) -> None:

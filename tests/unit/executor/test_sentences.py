@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from executor.sentences import list_first, number_of, stamp
+from executor.sentences import by_number, list_first, number_of, stamp
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ def test_the_first_are_listed_and_the_others_counted(items: list[str], expected:
 
 def test_the_first_can_be_given_alone() -> None:
     assert [list_first("ab", 2, total) for total in (2, 5)] == ["a, b", "a, b and 3 more"]
+
+
+def test_names_with_numbers_are_in_the_order_of_the_numbers() -> None:
+    names = ["node-10", "node-2", "b", "node-1", "a", "node-1-2", "other-1"]
+    assert sorted(names, key=by_number) == ["a", "b", "node-1", "node-1-2", "node-2", "node-10", "other-1"]
 
 
 def test_one_is_no_plural() -> None:

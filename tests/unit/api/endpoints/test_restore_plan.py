@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jsonschema
@@ -65,6 +66,25 @@ def test_problems_name_nodes(gateway: CoreGateway) -> None:
     gateway.answers_each["node-1"] = {"problems": [problem]}
     (found,) = ask(gateway, BODY)[1]["problems"]
     assert found["why"] == f"CQL on node-1 ({address}:9042): refused"
+
+
+class _LastFirst(CoreGateway):
+    """Nodes that answer in another order than they were asked in."""
+
+    def question_each(
+        self, subject: str, contents: Mapping[str, Mapping[str, Any]], seconds: float
+    ) -> Mapping[str, Mapping[str, Any] | Unavailable]:
+        found = super().question_each(subject, contents, seconds)
+        return {node: found[node] for node in reversed(list(found))}
+
+
+def test_nodes_are_in_the_order_of_their_numbers() -> None:
+    made = _LastFirst(make_state(make_settings(), *map(make_node, range(11))))
+    problem = {"kind": "space", "where": "", "why": "full", "help": ""}
+    made.answers = {"backup": BACKUP}
+    made.answers_each = {name: {"problems": [problem]} for name in made.state.nodes}
+    (found,) = ask(made, BODY)[1]["problems"]
+    assert found["nodes"] == [f"node-{index}" for index in range(11)]
 
 
 def test_credentials_that_a_start_could_not_keep_are_a_problem(gateway: CoreGateway) -> None:

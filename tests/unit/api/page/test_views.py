@@ -110,6 +110,9 @@ def test_the_ring_says_who_sees_whom_as_down(browser: Browser, gateway: CoreGate
     gateway.state = replace(gateway.state, sightings=sightings)
     assert "seen as down by node-1" in words(browser.get("ring"))
     assert "Seen as down by node-1." in words(browser.get("node?node=node-0"))
+    sightings |= {"node-10": sightings["node-1"], "node-2": sightings["node-1"]}
+    gateway.state = replace(gateway.state, sightings=sightings)
+    assert "seen as down by node-1, node-2, node-10" in words(browser.get("ring"))
 
 
 def test_the_circle_of_ownership(browser: Browser, gateway: CoreGateway) -> None:

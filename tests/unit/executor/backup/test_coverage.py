@@ -43,3 +43,6 @@ def test_a_range_without_any_replica_is_refused() -> None:
     refuse_gaps("complete", found, ["node-2"])
     assert sentence(found, ["node-2"]) == "node-2 is not in it, so it has fewer replicas of users (9 of 16 ranges)"
     assert sentence({}, []) == ""
+    assert sentence({}, ["node-10", "node-9"]).startswith("node-9, node-10 are not in it")
+    with pytest.raises(JobError, match="without node-9, node-10 the backup"):
+        refuse_gaps("complete", {"shop": Coverage(16, 0, 5)}, ["node-10", "node-9"])

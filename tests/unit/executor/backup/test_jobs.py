@@ -301,8 +301,8 @@ def test_verification_of_what_is_not_there(cluster: SmallCluster, store: Store) 
     operation = cluster.operation()
     with pytest.raises(JobError, match="there is no complete backup b2"):
         cluster.run("verify", "node-1", operation, backup_name="b2", sources=["node-1"])
-    with pytest.raises(JobError, match="has no node node-2"):
-        cluster.run("verify", "node-1", operation, backup_name="b", sources=["node-1", "node-2"])
+    with pytest.raises(JobError, match="has no node node-3, node-20"):
+        cluster.run("verify", "node-1", operation, backup_name="b", sources=["node-1", "node-20", "node-3"])
     store.put(layout.node_key("b", "node-1"), b"{}")
     with pytest.raises(JobError, match=r"node-1\.json was changed: its SHA-256"):
         cluster.verify("b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -227,6 +228,12 @@ CASES: list[tuple[str, str, Mapping[str, Any], Mapping[str, Mapping[str, Any]], 
         {**RENAMED, "samples": {"shop.t": {"rows": 7, "held": True}}, "silent": ["node-2"]},
     ),
 ]
+
+
+def test_nodes_are_named_in_the_order_of_their_numbers() -> None:
+    known = with_results("restore", {**WHERE, **TABLES, "rename": {}}, {**IMPORTED, **DIGESTS})
+    asked = replace(known.operations["restore"], nodes=("node-10", "node-2", "node-1"))
+    assert parameters(known, asked, "restore-compare", "node-1")["silent"] == ["node-2", "node-10"]
 
 
 @pytest.mark.parametrize(
