@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 from api.sentences import sentence
 from executor.certificate_messages import OFF, CertificateFacts, fingerprints, split_certificates
+from executor.sentences import stamp
 from scheduler.core.nodes.certificates import certificate_block, facts_of, fingerprint
 from scheduler.core.nodes.expiry import certificates as node_certificates
 from scheduler.core.nodes.expiry import expiry_state, expiry_words
@@ -36,7 +36,7 @@ def certificates(found: Snapshot, identity: Identity | None) -> Json:
         "encryption": state.target.spec.cassandra.encryption,
         "authorities": [{**_authority(item.certificate), "signs": item is signing} for item in trusted],
         "rotation": None if record is None or record.phase is None else record.phase.value,
-        "rotated": None if record is None or record.rotated_at is None else _time(record.rotated_at),
+        "rotated": None if record is None or record.rotated_at is None else stamp(record.rotated_at),
         "nodes": [_node(state, node, found.at) for node in launched],
         "clients": _clients(state.target.spec.cassandra),
         "api": None if identity is None else _api(identity),
@@ -72,8 +72,8 @@ def _api(identity: Identity) -> Json:
     return {
         "source": "own" if identity.material.renews_itself else "file",
         "serial": identity.serial,
-        "not_before": _time(identity.begins_at),
-        "not_after": _time(identity.ends_at),
+        "not_before": stamp(identity.begins_at),
+        "not_after": stamp(identity.ends_at),
         "authority": fingerprint(Authority(issuer)) if issuer else None,
     }
 
@@ -83,8 +83,8 @@ def _authority(certificate: str) -> Json:
     pem = "".join(split_certificates(certificate))
     return {
         "fingerprint": fingerprints(pem)[0],
-        "not_before": _time(begin),
-        "not_after": _time(end),
+        "not_before": stamp(begin),
+        "not_after": stamp(end),
         "certificate": pem,
     }
 
@@ -112,13 +112,9 @@ def _facts(facts: CertificateFacts | None) -> Json:
         return {**empty, "trusted": [], "ports": []}
     return {
         "serial": facts.serial,
-        "not_before": _time(facts.not_before),
-        "not_after": _time(facts.not_after),
+        "not_before": stamp(facts.not_before),
+        "not_after": stamp(facts.not_after),
         "authority": facts.authority,
         "trusted": list(facts.trusted),
         "ports": list(facts.ports),
     }
-
-
-def _time(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import replace
 
@@ -67,6 +68,18 @@ def test_who_has_what(gateway: CoreGateway) -> None:
     assert [(node["node"], node["serial"], node["ports"], node["message"]) for node in found["nodes"]] == [
         (f"node-{index}", "a1", [7000, 9042], "") for index in range(3)
     ]
+
+
+def test_times_have_the_form_of_all_others(gateway: CoreGateway) -> None:
+    pem = new_authority("clients", NOW).certificate
+    asking = replace(gateway.state.target.spec.cassandra, client_certificates="optional", client_authorities=pem)
+    target = Configuration("next", 0.0, replace(gateway.state.target.spec, cassandra=asking))
+    gateway.state = replace(gateway.state, target=target)
+    found = create_app(gateway, make_settings(SECRETS_KEY=KEY)).test_client().get("/v1/certificates").get_json()
+    items = [*found["authorities"], *found["nodes"], *found["clients"]["authorities"]]
+    times = [item[name] for item in items for name in ("not_before", "not_after")]
+    assert len(times) == 10
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", at) for at in times), times
 
 
 def test_an_authority_that_was_stored_as_its_file_was(gateway: CoreGateway) -> None:
