@@ -81,6 +81,8 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
         anew = replace(step, state=StepState.PENDING, failures=Failures(), interruptions=0, forced=False)
     elif step.state is StepState.COMPLETE:
         return state
+    elif step.kind == decommission.KIND and (reason := decommission.force_problem(state, step.name)) is not None:
+        return Refusal(RefusalKind.CONFLICT, reason)
     else:
         anew = replace(step, state=StepState.COMPLETE, forced=True)
     after = replace(state, steps={**state.steps, anew.key: anew})

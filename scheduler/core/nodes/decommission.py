@@ -131,6 +131,15 @@ def departure_problem(state: ClusterState, node: NodeRecord, forced: bool) -> st
     return _room_problem(state, node, others)
 
 
+def force_problem(state: ClusterState, name: str) -> str | None:
+    """Return why the step of this node cannot be forced: its departure would begin again at once; None if it can."""
+    index = next((node.index for node in surplus(state) if node.name == name), None)
+    if index is None:
+        return None
+    why = f"NODES is {state.target.spec.nodes}, so its {KIND} would begin again"
+    return f"The step of {name} cannot be forced: {why}; stop the {KIND}, or set NODES to more than {index}"
+
+
 def restart_leaving_node(state: ClusterState, operation: OperationRecord, now: float) -> ClusterState:
     """Restart the node of a decommission that is stopped, which keeps it in the ring."""
     name = operation.nodes[0]

@@ -401,6 +401,37 @@ def test_what_cassandra_refuses_is_shown_and_nothing_is_lost() -> None:
     )
 
 
+def test_the_departure_of_a_node_above_the_target_cannot_be_forced() -> None:
+    """It was complete, and began again at once, however often it failed."""
+    force = ForceComplete("decommission", "Leave", "node-2")
+    words = "check: 2 nodes would be left, but shop has 3 replicas"
+    said = "The step of node-2 cannot be forced: NODES is 2, so its decommission would begin again; stop the decommi"
+    play(
+        [
+            *UP,
+            Send.job_failures("decommission", words, hopeless=True),
+            Send.scheduler_restart(nodes=2),
+            until("it begins", begun),
+            Expect.refused(force, RefusalKind.CONFLICT, said),
+            Send.until_step("node-2", Status.ERROR, plan="decommission"),
+            Expect.refused(force, RefusalKind.CONFLICT, said),
+            Send.command(StopOperation("decommission")),
+            Send.time(5.0, cycles=20),
+            Expect.launched("decommission-node-2"),
+            # One that an operator asked for is over then, and the node stays.
+            Send.scheduler_restart(nodes=3),
+            Send.time(5.0, cycles=3),
+            Send.job_failures("decommission", words, hopeless=True),
+            Send.command(decommission("node-2")),
+            Send.until_step("node-2", Status.ERROR, plan="decommission"),
+            Send.command(force),
+            Send.time(5.0, cycles=20),
+            Expect.launched("decommission-node-2"),
+            Expect.state("all are there", settled),
+        ]
+    )
+
+
 def test_it_dies_right_after_it_has_left() -> None:
     """Its executor dies before anybody heard of it: Cassandra refuses to start again, and says why."""
 
