@@ -123,7 +123,9 @@ def read_inputs(inputs: Sequence[Input], form: Mapping[str, str]) -> dict[str, A
     """Return the fields that were filled in, as the API takes them; what is no number stays a text for its sentence."""
     found: dict[str, Any] = {}
     for item in inputs:
-        text = form.get(item.name, "").strip()
+        text = form.get(item.name, "")
+        if item.type is not Type.SECRET:
+            text = text.strip()
         if text and item.type is Type.SETTINGS:
             found |= dict(_settings(text))
         elif text:

@@ -70,15 +70,19 @@ def credentials(form: Form) -> dict[str, str]:
 
 def login(form: Form) -> dict[str, str]:
     """Return the Cassandra user for a cluster with authentication."""
-    found = {name: secret(form, name, blanks=True) for name in ("cassandra_username", "cassandra_password")}
+    found = {
+        "cassandra_username": secret(form, "cassandra_username", blanks=True),
+        # Blanks at its ends are a part of it; the end of a line is of a file.
+        "cassandra_password": secret(form, "cassandra_password", blanks=True, around="\r\n"),
+    }
     if bool(found["cassandra_username"]) != bool(found["cassandra_password"]):
         form.problem("cassandra_username", "and cassandra_password must be given both, or none of them")
     return {name: value for name, value in found.items() if value}
 
 
-def secret(form: Form, field: str, blanks: bool = False) -> str:
-    """Return a secret text; a problem never repeats it."""
-    value = form.text(field)
+def secret(form: Form, field: str, blanks: bool = False, around: str | None = None) -> str:
+    """Return a secret text without blanks, or the signs `around`, at its ends; a problem never repeats it."""
+    value = form.text(field, around)
     if len(value) > SECRET_LENGTH:
         form.problem(field, f"must be at most {SECRET_LENGTH} characters long")
     elif value and not (value.isprintable() if blanks else _SECRET.fullmatch(value)):

@@ -49,15 +49,18 @@ class Form:
             self._known.append(field)
         return self._body.get(field)
 
-    def text(self, field: str) -> str:
-        """Return a text without blanks around it, empty if absent. Problems never repeat it: it may be a secret."""
+    def text(self, field: str, around: str | None = None) -> str:
+        """Return a text without blanks, or the signs `around`, at its ends; empty if absent.
+
+        Problems never repeat it: it may be a secret.
+        """
         value = self.value(field)
         if value is None:
             return ""
         if not isinstance(value, str):
             self.problem(field, "must be a text")
             return ""
-        return value.strip()
+        return value.strip(around)
 
     def is_text(self, field: str) -> bool:
         """Return whether the field is a text or absent; otherwise it has a problem already."""

@@ -169,6 +169,12 @@ def test_secrets_are_not_shown_again(browser: Browser, gateway: CoreGateway) -> 
     assert "the-access-key" not in answer.text
 
 
+def test_a_password_is_taken_as_it_is() -> None:
+    given = {"cassandra_username": " user ", "cassandra_password": " two words "}
+    assert read_inputs(BY_KIND["backup"], given) == {"cassandra_username": "user", "cassandra_password": " two words "}
+    assert read_inputs(BY_KIND["backup"], {"cassandra_password": ""}) == {}
+
+
 def test_keys_for_a_list_of_backups_are_never_in_an_address(browser: Browser, gateway: CoreGateway) -> None:
     gateway.answers["backups"] = {"backups": []}
     answer = browser.post("backups", {"code": browser.code(), **PLACE, **maintenance.KEYS})

@@ -133,6 +133,19 @@ def test_secrets_are_in_no_part_that_is_shown() -> None:
         assert value not in repr(found)
 
 
+@pytest.mark.parametrize("password", [" word", "word ", "  two words  ", "   "])
+def test_a_password_is_taken_as_it_is(password: str) -> None:
+    """Cassandra refused the log-in with what was left of it."""
+    for kind in ("repair", "backup", "restore"):
+        given = {"cassandra_username": "user", "cassandra_password": password}
+        body = given if kind == "repair" else place(**given)
+        assert accepted(kind, body).secrets == given
+    # The end of a line is of the file from which a script has it, and the keys of S3 have no blanks.
+    line = {"cassandra_username": "user", "cassandra_password": "word\r\n"}
+    assert accepted("repair", line).secrets["cassandra_password"] == "word"
+    assert accepted("backup", place(**{name: f" {key}\n" for name, key in KEYS.items()})).secrets == KEYS
+
+
 @pytest.mark.parametrize(
     "location",
     [
