@@ -19,7 +19,7 @@ from executor.backup.seal.store import keys_of
 from executor.jobs.context import JobError
 from executor.json_codec import DocumentError
 from executor.s3.errors import StoreError, TooLargeError
-from executor.s3.store import Store
+from executor.s3.store import Store, Stored
 from executor.sentences import stamp
 
 _READ_AT_ONCE = 8
@@ -77,7 +77,7 @@ class Catalog:
 
     def _use(self, name: str, use: Callable[[Entry], T]) -> list[T]:
         changed_at, size = None, 0
-        for item in self._store.objects(layout.backup_prefix(name)):
+        for item in documents(self._store, name):
             changed_at = max(item.modified, changed_at or item.modified)
             size = item.size if item.key == layout.manifest_key(name) else size
         if changed_at is None:
@@ -158,6 +158,11 @@ class Catalog:
         return data
 
 
+def documents(store: Store, backup: str) -> Iterator[Stored]:
+    """Yield the documents of a backup. Raises StoreError."""
+    return (item for item in store.objects(layout.backup_prefix(backup)) if layout.is_document(backup, item.key))
+
+
 def light(entry: Entry) -> Entry:
     """Return an entry without the parts of its manifest that have no limit of their own."""
     found = entry.manifest
@@ -214,7 +219,7 @@ def check(store: Store, backup: str, operation: str) -> None:
 def _clean(store: Store, backup: str) -> None:
     """Remove the documents of an unfinished backup of this name; its data stays, for this one to use."""
     own = layout.started_key(backup)
-    store.delete([item.key for item in store.objects(layout.backup_prefix(backup)) if item.key != own])
+    store.delete([item.key for item in documents(store, backup) if item.key != own])
 
 
 def _taken(backup: str, found: Started | None, complete: bool) -> JobError:

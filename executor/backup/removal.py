@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from executor import retention
-from executor.backup.catalog import Catalog, Entry, light
+from executor.backup.catalog import Catalog, Entry, documents, light
 from executor.backup.format import layout
 from executor.s3.errors import StoreError
 from executor.s3.store import Store, Stored
@@ -74,7 +74,7 @@ def remove(store: Store, name: str) -> None:
     """
     store.delete([layout.started_key(name)])
     store.delete([layout.manifest_key(name)])
-    store.delete([item.key for item in store.objects(layout.backup_prefix(name))])
+    store.delete([item.key for item in documents(store, name)])
 
 
 def sweep_objects(

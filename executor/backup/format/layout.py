@@ -28,6 +28,9 @@ COMPRESSED, SEALED = ".zst", ".sealed"
 PLAIN_ENCODING, ZSTD_ENCODING = "none", "zstd"
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+# Of a backup, after its prefix. A location can lie within another one, such as at its backups/x/: objects of another
+# form there are not of a backup x.
+_DOCUMENT = re.compile(r"(?:started|schema|roles|moments|signature|manifest)\.json|nodes/node-[0-9]+\.json")
 _TABLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SEALED_NAME = re.compile(rf"/([0-9a-f]{{64}})(?:{re.escape(COMPRESSED)})?{re.escape(SEALED)}\Z")
@@ -80,6 +83,12 @@ def manifest_key(backup: str) -> str:
 def signature_key(backup: str) -> str:
     """Return the key of the signature."""
     return f"{backup_prefix(backup)}signature.json"
+
+
+def is_document(backup: str, key: str) -> bool:
+    """Return whether a key is that of a backup's own document."""
+    prefix = backup_prefix(backup)
+    return key.startswith(prefix) and _DOCUMENT.fullmatch(key, len(prefix)) is not None
 
 
 def vault_key(cluster: str) -> str:

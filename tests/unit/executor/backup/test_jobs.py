@@ -21,7 +21,7 @@ from executor.backup.jobs import complete
 from executor.jobs.context import JobError, QuestionError
 from executor.node.questions import QUESTIONS
 from executor.s3.store import Store
-from tests.unit.executor.backup.s3_server import SECRETS, Server
+from tests.unit.executor.backup.s3_server import SECRETS, Server, store_at
 from tests.unit.executor.backup.small_cluster import SmallCluster, location_content
 from tests.unit.executor.backup.volume import sstable, table_id
 from tests.waiting import wait_for
@@ -395,3 +395,30 @@ def test_names_that_are_refused(cluster: SmallCluster, job: str) -> None:
     with pytest.raises(JobError, match="is not a name of letters") as refused:
         cluster.run(job, "node-1", cluster.operation(), backup_name="../x", **parameters)
     assert refused.value.hopeless
+
+
+@pytest.mark.parametrize("below", ["backups", "backups/x", "backups/x/y", "backups/nodes", "backups/x/nodes", "vaults"])
+@pytest.mark.parametrize("name", ["backups", "data", "nodes", "vaults", "x"])
+def test_a_location_within_another_one_is_left_alone(
+    cluster: SmallCluster, store: Store, server: Server, bucket: str, tmp_path: Path, below: str, name: str
+) -> None:
+    """What lay below `backups/` counted as a backup of that name: it was removed with it, or before one was made."""
+    inner = SmallCluster(tmp_path / "inner", server.location(bucket, f"a/prefix/{below}"), id="c-2")
+    with store_at(inner.location, tmp_path) as inner_store:
+        # Its documents look most like those of a node.
+        inner.back_up(inner_store, "nodes", FILES)
+        theirs = {item.key for item in inner_store.objects("")}
+        assert _ask(cluster, "backups") == {"backups": []}
+        with pytest.raises(JobError, match=f"there is no backup {name}"):
+            cluster.delete(backup_name=name)
+        cluster.back_up(store, name, FILES)
+        assert [item["backup_name"] for item in _ask(cluster, "backups")["backups"]] == [name]
+        assert [item["backup_name"] for item in _ask(inner, "backups")["backups"]] == ["nodes"]
+        assert inner.verify("nodes")["objects"] == cluster.verify(name)["objects"] == 5
+        # Those of the inner one do not touch the outer one either.
+        inner.back_up(inner_store, f"{name}-2", FILES)
+        inner.delete(backup_name=f"{name}-2")
+        assert cluster.verify(name)["objects"] == 5
+        assert cluster.delete(backup_name=name)["objects"] == 5
+        assert {item.key for item in inner_store.objects("")} == theirs
+        assert {item.key for item in store.objects("")} == {f"{below}/{key}" for key in theirs}

@@ -83,6 +83,24 @@ def test_keys(key: str, expected: str) -> None:
     assert key == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "is_one"),
+    [
+        *((key("b"), True) for key in (layout.started_key, layout.schema_key, layout.roles_key, layout.moments_key)),
+        *((key("b"), True) for key in (layout.signature_key, layout.manifest_key)),
+        (layout.node_key("b", "node-10"), True),
+        (layout.manifest_key("b2"), False),
+        ("backups/b/other.json", False),
+        ("backups/b/nodes/started.json", False),
+        ("backups/b/nodes/node-1.json/x", False),
+        ("backups/b/backups/b/started.json", False),
+        (f"backups/b/data/c/node-1/{ID}/{SHA}", False),
+    ],
+)
+def test_what_is_a_document_of_a_backup(key: str, is_one: bool) -> None:
+    assert layout.is_document("b", key) is is_one
+
+
 def test_no_prefix_is_the_beginning_of_another() -> None:
     for prefix, other in [
         (layout.data_prefix("c", "node-1"), layout.data_prefix("c", "node-10")),
