@@ -61,28 +61,21 @@ _LOCATION = (
 )
 
 
-@blueprint.start(f"{_STARTED}/start", "Begin an operation", any_request(_STARTED_KINDS))
-def start_kind(kind: str) -> Response:
-    """Begin an operation of this kind."""
-    return _start(_name(kind))
-
-
 @blueprint.start(_WORK, "Begin to verify, or to delete, backups", any_request(_BELOW_BACKUP.values()))
-def start_work(work: str) -> Response:
-    """Begin to verify, or to delete, backups."""
-    return _start(_BELOW_BACKUP[work])
-
-
-@blueprint.start(f"{_STOPPED}/stop", "Stop an operation; its jobs are cancelled")
-def stop_kind(kind: str) -> Response:
-    """Stop the operation; its jobs are cancelled."""
-    return _stop(_name(kind))
+@blueprint.start(f"{_STARTED}/start", "Begin an operation", any_request(_STARTED_KINDS))
+def begin(**path: str) -> Response:
+    """Begin an operation of this kind."""
+    query()
+    return answer_accepted("started", *start(_name(**path), document()))
 
 
 @blueprint.start(f"{_WORK}/stop", "Stop the verification or deletion")
-def stop_work(work: str) -> Response:
-    """Stop the verification or deletion; its jobs are cancelled."""
-    return _stop(_BELOW_BACKUP[work])
+@blueprint.start(f"{_STOPPED}/stop", "Stop an operation; its jobs are cancelled")
+def stop(**path: str) -> Response:
+    """Stop the operation; its jobs are cancelled."""
+    query()
+    body()
+    return _submit(StopOperation(_name(**path), g.principal), "stopping")
 
 
 @blueprint.start(
@@ -111,76 +104,42 @@ def tune(kind: str) -> Response:
     return _submit(TuneOperation(_name(kind), values), "tuned")
 
 
-@blueprint.read(f"{_KIND}/status", "The newest operation of a kind", ref("Operation"))
-def status_of_kind(kind: str) -> Response:
-    """Return the newest operation of this kind."""
-    return _status(_name(kind))
-
-
 @blueprint.read(f"{_WORK}/status", "The newest verification or deletion", ref("Operation"))
-def status_of_work(work: str) -> Response:
-    """Return the newest verification or deletion."""
-    return _status(_BELOW_BACKUP[work])
-
-
-@blueprint.read(f"{_KIND}/curve", "Progress and rate of the newest operation over its time", ref("Curve"))
-def curve_of_kind(kind: str) -> Response:
-    """Return the samples of the newest operation of this kind, kept in memory since the scheduler's start."""
-    return _curve(_name(kind))
+@blueprint.read(f"{_KIND}/status", "The newest operation of a kind", ref("Operation"))
+def status(**path: str) -> Response:
+    """Return the newest operation of this kind."""
+    query()
+    kind = _name(**path)
+    return answer(f"{kind}/status", lambda found: operations.status(found, kind))
 
 
 @blueprint.read(f"{_WORK}/curve", "Progress of the newest verification or deletion over its time", ref("Curve"))
-def curve_of_work(work: str) -> Response:
-    """Return the samples of the newest verification or deletion."""
-    return _curve(_BELOW_BACKUP[work])
-
-
-@blueprint.read(f"{_KIND}/history", "Ended operations of a kind, newest first", list_of("OperationEnded"))
-def history_of_kind(kind: str) -> Response:
-    """Return the ended operations of this kind, newest first."""
-    return _history(_name(kind))
+@blueprint.read(f"{_KIND}/curve", "Progress and rate of the newest operation over its time", ref("Curve"))
+def curve(**path: str) -> Response:
+    """Return the samples of the newest operation of this kind, kept in memory since the scheduler's start."""
+    query()
+    kind = _name(**path)
+    return answer(f"{kind}/curve", lambda found: curves.curve(found, kind))
 
 
 @blueprint.read(f"{_WORK}/history", "Ended verifications or deletions, newest first", list_of("OperationEnded"))
-def history_of_work(work: str) -> Response:
-    """Return the ended verifications or deletions, newest first."""
-    return _history(_BELOW_BACKUP[work])
-
-
-def _name(path: str) -> str:
-    return _OTHER_PATHS.get(path, path)
-
-
-def _start(kind: str) -> Response:
+@blueprint.read(f"{_KIND}/history", "Ended operations of a kind, newest first", list_of("OperationEnded"))
+def history(**path: str) -> Response:
+    """Return the ended operations of this kind, newest first."""
     query()
-    return answer_accepted("started", *start(kind, document()))
+    kind = _name(**path)
+    return answer(f"{kind}/history", lambda found: operations.history(found, kind))
 
 
-def _stop(kind: str) -> Response:
-    query()
-    body()
-    return _submit(StopOperation(kind, g.principal), "stopping")
+def _name(kind: str = "", work: str = "") -> str:
+    """Return the kind of an operation from what its path names."""
+    return _BELOW_BACKUP[work] if work else _OTHER_PATHS.get(kind, kind)
 
 
 def _submit(command: OperationCommand, word: str) -> Response:
     found = snapshot().state.operations.get(command.plan)
     submit(command)
     return answer_accepted(word, None if found is None else found.id)
-
-
-def _status(kind: str) -> Response:
-    query()
-    return answer(f"{kind}/status", lambda found: operations.status(found, kind))
-
-
-def _curve(kind: str) -> Response:
-    query()
-    return answer(f"{kind}/curve", lambda found: curves.curve(found, kind))
-
-
-def _history(kind: str) -> Response:
-    query()
-    return answer(f"{kind}/history", lambda found: operations.history(found, kind))
 
 
 @blueprint.read("/v1/backups", "The backups at a location", ref("Backups"), parameters=_LOCATION, failures=("400",))

@@ -17,8 +17,7 @@ _READ = """
     plans.names plans.read_deploy plans.read
     connection.connection connection.addresses connection.names connection.seeds connection.data_center
     nodes.names nodes.statuses nodes.status nodes.info
-    operations.status_of_kind operations.status_of_work operations.history_of_kind operations.history_of_work
-    operations.curve_of_kind operations.curve_of_work
+    operations.status operations.history operations.curve
     config.target config.cassandra config.executor config.nodes config.seed_nodes config.framework
     config.framework_id config.properties config.stored_property config.garbage
     events.kept events.stream
@@ -37,8 +36,8 @@ _OPERATE = """
     nodes.logs health.log
     nodes.restart nodes.restart_one nodes.replace nodes.replace_one nodes.decommission nodes.pause nodes.resume
     nodes.cancel
-    operations.start_kind operations.start_work operations.stop_kind operations.stop_work operations.resume
-    operations.tune operations.list_names operations.backup_details
+    operations.begin operations.stop operations.resume operations.tune operations.list_names
+    operations.backup_details
     restore_plans.ask
     certificates.renew certificates.rotate
     page.command page.list_with_keys
