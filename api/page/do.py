@@ -10,7 +10,7 @@ from flask import Response, request
 from api.http.errors import RequestError
 from api.page.commands import COMMANDS, Button, button, curl_with_body, preview, run
 from api.page.dispatch import Answer
-from api.page.inputs import Type, read_inputs, repeated_name, without_secrets
+from api.page.inputs import Type, problem_of, read_inputs, without_secrets
 from api.page.live import answer
 from scheduler.core.state.operation_kinds import KINDS
 from scheduler.settings.texts import plain
@@ -28,7 +28,7 @@ def carry_out() -> Response:
     found = _button(request.form)
     only_preview = "preview" in request.form and bool(found.command.preview)
     given = _filled_in(found)
-    if problem := repeated_name(found.command.inputs, given):
+    if problem := problem_of(found.command.inputs, given):
         outcome = Answer(HTTPStatus.BAD_REQUEST, {"message": problem})
     else:
         outcome = (preview if only_preview else run)(found, given)

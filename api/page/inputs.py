@@ -133,21 +133,32 @@ def read_inputs(inputs: Sequence[Input], form: Mapping[str, str]) -> dict[str, A
     return found
 
 
-def repeated_name(inputs: Sequence[Input], form: Mapping[str, str]) -> str | None:
-    """Return the sentence on a name that one field has twice, None if there is none: only one value could count."""
+def problem_of(inputs: Sequence[Input], form: Mapping[str, str]) -> str | None:
+    """Return the sentence on what the API would not see in its document; None if there is nothing.
+
+    Of two values of one name only one could count, and a name without a value would restore the default.
+    """
     for item in inputs:
+        text = form.get(item.name, "")
         seen: set[str] = set()
-        for name, _ in _PAIRS[item.type](form.get(item.name, "")) if item.type in _PAIRS else ():
+        for name, _ in _PAIRS[item.type](text) if item.type in _PAIRS else ():
             if name in seen:
                 return f"{plain(name)} is there twice."
             seen.add(name)
+        if item.type is Type.SETTINGS and (
+            bare := [line for line in _lines(text) if line[0] != "-" and "=" not in line]
+        ):
+            return f"{plain(bare[0])} must be NAME=VALUE, or -NAME for the environment's value."
     return None
 
 
 def _settings(text: str) -> list[tuple[str, str | None]]:
     """Return the settings of lines, None for one that returns to the environment's value."""
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    return [(line[1:].strip(), None) if line.startswith("-") else _pair(line) for line in lines]
+    return [(line[1:].strip(), None) if line[0] == "-" else _pair(line) for line in _lines(text)]
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _mapping(text: str) -> list[tuple[str, str]]:

@@ -132,6 +132,11 @@ def test_settings_are_previewed_and_changed(browser: Browser, gateway: CoreGatew
         ("config-change", {"settings": "NODES=4\nCASSANDRA_HEAP_SIZE_MB=1024\n NODES =5"}, "NODES is there twice."),
         ("config-change", {"settings": "NODES=4\n-NODES"}, "NODES is there twice."),
         ("config-change", {"settings": ["NODES=4", "NODES=5"]}, "The field settings must be there once."),
+        (
+            "config-change",
+            {"settings": "NODES=4\nCASSANDRA_HEAP_SIZE_MB"},
+            "CASSANDRA_HEAP_SIZE_MB must be NAME=VALUE, or -NAME for the environment's value.",
+        ),
         ("start-restore", {**PLACE, "rename": "shop=a, user=b, shop=c"}, "shop is there twice."),
         (
             "start-backup",
