@@ -97,7 +97,7 @@ def sweep_objects(
             text = f"backup not finished: {', '.join(sorted(unfinished))}; a later deletion removes the objects"
             return Swept(put_off=text)
         needed = _needed(store, entries, check, tell)
-        return _sweep(store, running, [layout.cluster_prefix(cluster) for cluster in clusters], needed, check, tell)
+        return _sweep(store, running, clusters, needed, check, tell)
 
 
 def _is_others(entry: Entry, clusters: Collection[str]) -> bool:
@@ -123,15 +123,17 @@ def _needed(store: Store, entries: Sequence[Entry], check: Callable[[], None], t
 def _sweep(
     store: Store,
     running: Sweep,
-    prefixes: Iterable[str],
+    clusters: Iterable[str],
     needed: Collection[str],
     check: Callable[[], None],
     tell: Callable[[str], None],
 ) -> Swept:
     objects = size = kept = 0
-    for prefix in prefixes:
+    for cluster in clusters:
         batch: list[Stored] = []
-        for item in store.objects(prefix):
+        for item in store.objects(layout.cluster_prefix(cluster)):
+            if not layout.is_content(cluster, item.key):
+                continue
             if item.key in needed:
                 kept += 1
                 continue
@@ -185,7 +187,7 @@ def wait_for_end(store: Store, wait: Callable[[float], None], tell: Callable[[st
 
 
 def _running(store: Store) -> list[str]:
-    found = list(store.objects(layout.SWEEPS))
+    found = [item for item in store.objects(layout.SWEEPS) if layout.is_sweep(item.key)]
     if not found:
         return []
     now = store.now()

@@ -33,6 +33,8 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DOCUMENT = re.compile(r"(?:started|schema|roles|moments|signature|manifest)\.json|nodes/node-[0-9]+\.json")
 _TABLE_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+# After a cluster's prefix: node, table and content.
+_CONTENT = re.compile(rf"[^/]+/{_TABLE_ID.pattern}/{_DIGEST.pattern}({re.escape(COMPRESSED)})?({re.escape(SEALED)})?")
 _SEALED_NAME = re.compile(rf"/([0-9a-f]{{64}})(?:{re.escape(COMPRESSED)})?{re.escape(SEALED)}\Z")
 
 
@@ -125,6 +127,12 @@ def data_name(table_id: str, sha256: str, encoding: str, sealed: bool = False) -
     return f"{table_id}/{sha256}{COMPRESSED if encoding == ZSTD_ENCODING else ''}{SEALED if sealed else ''}"
 
 
+def is_content(cluster: str, key: str) -> bool:
+    """Return whether a key is that of a file's content of this cluster, and not of a location that lies below it."""
+    prefix = cluster_prefix(cluster)
+    return key.startswith(prefix) and _CONTENT.fullmatch(key, len(prefix)) is not None
+
+
 def is_compressed(key: str) -> bool:
     """Return whether an object's content is compressed, sealed or not."""
     return key.removesuffix(SEALED).endswith(COMPRESSED)
@@ -139,6 +147,11 @@ def sealed_content(key: str) -> str | None:
 def sweep_key(operation: str) -> str:
     """Return the key of the notice of a running sweep."""
     return f"{SWEEPS}{_checked('operation', operation)}.json"
+
+
+def is_sweep(key: str) -> bool:
+    """Return whether a key is that of a notice of a sweep."""
+    return key.startswith(SWEEPS) and "/" not in key.removeprefix(SWEEPS)
 
 
 def is_name(name: str) -> bool:

@@ -397,8 +397,18 @@ def test_names_that_are_refused(cluster: SmallCluster, job: str) -> None:
     assert refused.value.hopeless
 
 
-@pytest.mark.parametrize("below", ["backups", "backups/x", "backups/x/y", "backups/nodes", "backups/x/nodes", "vaults"])
-@pytest.mark.parametrize("name", ["backups", "data", "nodes", "vaults", "x"])
+@pytest.mark.parametrize(
+    ("below", "name"),
+    [
+        *(("backups", name) for name in ("backups", "data", "vaults")),
+        ("backups/x", "x"),
+        ("backups/x/nodes", "x"),
+        ("backups/nodes", "nodes"),
+        ("data/c-1", "x"),
+        ("data/c-1/node-1", "x"),
+        ("sweeps", "x"),
+    ],
+)
 def test_a_location_within_another_one_is_left_alone(
     cluster: SmallCluster, store: Store, server: Server, bucket: str, tmp_path: Path, below: str, name: str
 ) -> None:

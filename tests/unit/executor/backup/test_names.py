@@ -101,6 +101,22 @@ def test_what_is_a_document_of_a_backup(key: str, is_one: bool) -> None:
     assert layout.is_document("b", key) is is_one
 
 
+@pytest.mark.parametrize(
+    ("key", "is_one"),
+    [
+        *((f"data/c/node-1/{layout.data_name(ID, SHA, how, sealed)}", True) for how in ("none", "zstd")
+          for sealed in (False, True)),
+        (f"data/c2/node-1/{ID}/{SHA}", False),
+        (f"data/c/node-1/{ID}/{SHA}/x", False),
+        (f"data/c/data/{ID}/node-1/{ID}/{SHA}", False),
+        ("data/c/backups/b/started.json", False),
+        ("data/c/node-1/x", False),
+    ],
+)  # fmt: skip
+def test_what_is_the_content_of_a_file(key: str, is_one: bool) -> None:
+    assert layout.is_content("c", key) is is_one
+
+
 def test_no_prefix_is_the_beginning_of_another() -> None:
     for prefix, other in [
         (layout.data_prefix("c", "node-1"), layout.data_prefix("c", "node-10")),
