@@ -27,7 +27,7 @@ from scheduler.core.nodes.recovery import (
     try_in_place,
 )
 from scheduler.core.nodes.replacement import doubtful_place, has_moved, kept_rack
-from scheduler.core.nodes.side_by_side import companion_seeds, companions, let_join, starts_in_standby
+from scheduler.core.nodes.side_by_side import STANDBY, companion_seeds, companions, let_join, starts_in_standby
 from scheduler.core.ring.availability import are_down
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
@@ -153,8 +153,9 @@ def deploy(cycle: Cycle) -> None:
 
 
 def _forced_standby(state: ClusterState) -> NodeRecord | None:
-    """Return a node that was to be left out, but that waits to join."""
-    return next((node for node in state.nodes.values() if is_standby(node)), None)
+    """Return a node that was to be left out, but that waits to join: one that can, if there is any."""
+    forced = [node for node in state.nodes.values() if is_standby(node) and node.index < state.target.spec.nodes]
+    return min(forced, key=lambda node: (not (is_running(node) and node.mode == STANDBY), node.index), default=None)
 
 
 def _start_beside(cycle: Cycle, first: NodeRecord) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from scheduler.core.configuration.standing_plans import DEPLOY
 from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.decide import decide
 from scheduler.core.nodes.side_by_side import (
     CONTACT_SECONDS,
     START_SECONDS,
@@ -19,10 +20,10 @@ from scheduler.core.nodes.side_by_side import (
     send_orders,
 )
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.configuration import PlanRecord
+from scheduler.core.state.configuration import Configuration, PlanRecord
 from scheduler.core.state.node import Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code
-from tests.unit.scheduler.core.samples import Ids, node, spec, state, up
+from tests.unit.scheduler.core.samples import TARGET, Ids, node, spec, state, up
 
 NOW = 100.0
 
@@ -120,3 +121,19 @@ def test_a_node_that_does_not_meet_its_seed_is_ended(mode: str, seconds: float, 
     let_join(cycle, cycle.state.nodes["node-1"])
     let_join(cycle, cycle.state.nodes["node-1"])
     assert [kill.task_id for kill in cycle.kills] == ["node-1__a"] * kills
+
+
+@pytest.mark.parametrize("raised", [False, True])
+def test_what_the_target_asks_for_no_more_is_ended_and_does_not_join(raised: bool) -> None:
+    found = replace(cluster(up(0), up(1), waiting(2)), target=Configuration(TARGET, 0.0, spec(3 if raised else 2)))
+    decision, after = decide(found, [], NOW, Ids())
+    assert [ask.node for ask in decision.joins] == ["node-2"] * raised
+    assert [kill.task_id for kill in decision.kills] == ["node-2__a"] * (not raised)
+    assert (after.nodes["node-2"].known_task.join_at is not None) == raised
+
+
+def test_a_forced_node_that_cannot_join_holds_up_no_other() -> None:
+    away = replace(waiting(1, state=TaskState.UNREACHABLE), forced=True)
+    found = cluster(up(0), away, replace(waiting(2), forced=True))
+    decision, _ = decide(found, [], NOW, Ids())
+    assert [ask.node for ask in decision.joins] == ["node-2"]
