@@ -10,10 +10,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from executor.sentences import list_first
+from scheduler.core.configuration.differences import describe_changes, launch_differences, recorded_configuration
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.cycle.decision import Ask
 from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.task_info import Seeds
+from scheduler.core.nodes.recovery import launch_configuration, launch_stage
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.ring.seeds import choose_seeds, seeds_beside
 from scheduler.core.state.cluster import ClusterState
@@ -53,7 +55,10 @@ def companion_seeds(state: ClusterState, first: NodeRecord, node: NodeRecord) ->
 
 
 def let_join(cycle: Cycle, node: NodeRecord) -> None:
-    """Let a standby node into the ring if it can join; launch one that does not meet its seed again."""
+    """Let a standby node into the ring if it can join; launch one with older settings or without a seed again."""
+    if (changed := _changes(cycle.state, node)) is not None:
+        end_task(cycle, node.known_task, node.known_agent, changed)
+        return
     if join_reason(cycle.state, node, cycle.now) is None:
         cycle.put(replace(node, task=replace(node.known_task, join_at=cycle.now)))
         return
@@ -66,6 +71,8 @@ def let_join(cycle: Cycle, node: NodeRecord) -> None:
 
 def join_reason(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
     """Return why a standby node whose turn it is cannot join yet; None if it can."""
+    if (changed := _changes(state, node)) is not None:
+        return Reason(Code.STOPPING_TASK, f"{node.name} is launched again before it joins: {changed}")
     if starting := [other.name for other in by_index(state.nodes.values()) if _starts(state, other, now)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {list_first(starting)} starts")
     sighting = state.sighting_of(node)
@@ -76,6 +83,20 @@ def join_reason(state: ClusterState, node: NodeRecord, now: float) -> Reason | N
     if unseen:
         return Reason(Code.PEER_VIEW, f"{node.name} does not see {list_first(unseen)} as up")
     return None
+
+
+def _changes(state: ClusterState, node: NodeRecord) -> str | None:
+    """Return what a launch would change by now; None if nothing.
+
+    Members can restart while a node stands by. They must not meet one that is two steps behind, as where clients need
+    no password yet, and it has no data that a restart would have to spare.
+    """
+    task, stage = node.known_task, launch_stage(state, node)
+    before, after = recorded_configuration(state, node).spec, launch_configuration(state, node).spec
+    names = ("authentication", "authorization")
+    staged = tuple((name, getattr(task, name), getattr(stage, name)) for name in names)
+    found = (*(item for item in staged if item[1] != item[2]), *launch_differences(before, after))
+    return describe_changes(found) if found else None
 
 
 def _starts(state: ClusterState, node: NodeRecord, now: float) -> bool:

@@ -192,3 +192,46 @@ def test_a_forced_node_in_standby_joins_at_the_end() -> None:
         ]
     )
     assert not record(world, "node-1").forced, "it is a member now"
+
+
+def test_a_standby_with_older_settings_starts_again_before_it_joins() -> None:
+    """Members restart while a node stands by: it would let in clients that all others refuse."""
+    on = replace(spec().cassandra, authentication="on")
+    world = play(
+        [
+            Send.until_mode("node-0", "JOINING"),
+            Send.time(),
+            Send.command(Interrupt("deploy")),
+            Send.until_mode("node-1", "STANDBY"),
+            Send.until_mode("node-2", "STANDBY"),
+            Send.agent_lost("127.0.0.3"),
+            Send.scheduler_restart(cassandra=on),
+            Send.command(Proceed("deploy")),
+            Send.until_step("node-0", Status.STARTED),
+            Send.time(1.0, cycles=60),
+            Expect.step("node-0", Status.COMPLETE),
+            modes(node_1="STANDBY", node_2="STANDBY"),
+            Send.agent_back("127.0.0.3"),
+        ]
+    )
+    assert record(world, "node-0").known_task.authentication == "on"
+    for _ in range(60):
+        world.go_on(1.0)
+        joins = [node for node in world.scheduler.state.nodes.values() if node.mode in ("JOINING", "NORMAL")]
+        assert {node.known_task.authentication for node in joins} == {"on"}
+    play([Send.until_complete()], world)
+
+
+def test_a_standby_with_the_same_settings_joins_as_it_is() -> None:
+    world = play(
+        [
+            Send.until_mode("node-0", "JOINING"),
+            Send.time(),
+            Send.command(Interrupt("deploy")),
+            Send.until_mode("node-1", "STANDBY"),
+            Send.scheduler_restart(placement="hostname:UNIQUE"),
+            Send.command(Proceed("deploy")),
+            Send.until_complete(),
+        ]
+    )
+    assert len(world.mesos.launches) == 3
