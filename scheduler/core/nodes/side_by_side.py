@@ -62,6 +62,11 @@ def let_join(cycle: Cycle, node: NodeRecord) -> None:
     if join_reason(cycle.state, node, cycle.now) is None:
         cycle.put(replace(node, task=replace(node.known_task, join_at=cycle.now)))
         return
+    _end_without_seed(cycle, node)
+
+
+def _end_without_seed(cycle: Cycle, node: NodeRecord) -> None:
+    """End a node that cannot join, since it has not met its seed for long; it is launched again, with other seeds."""
     sighting = cycle.state.sighting_of(node)
     if sighting is None or node.mode != "STARTING" or not sighting.status.gossip_running:
         return
@@ -109,13 +114,15 @@ def _starts(state: ClusterState, node: NodeRecord, now: float) -> bool:
 
 
 def send_orders(cycle: Cycle) -> None:
-    """Tell the standby nodes whose turn has come to join, again until they do."""
+    """Tell the standby nodes whose turn has come to join, again until they do; everything else waits for them."""
     sent = dict(cycle.state.memory.ordered)
     for node in cycle.state.nodes.values():
         task = node.task
-        if task is None or task.join_at is None or node.mode != STANDBY or not is_running(node):
+        if task is None or task.join_at is None or node.deployed is not None or not is_running(node):
             continue
-        if cycle.now - sent.get(task.id, float("-inf")) >= ORDER_SECONDS:
+        if node.mode != STANDBY:  # the order can have been lost, and its seed since
+            _end_without_seed(cycle, node)
+        elif cycle.now - sent.get(task.id, float("-inf")) >= ORDER_SECONDS:
             sent[task.id] = cycle.now
             cycle.joins.append(Ask(node.name, task.executor_id, node.known_agent.id, task.id))
     living = {node.task.id for node in cycle.state.nodes.values() if node.task is not None}

@@ -288,8 +288,9 @@ class Scheduler:
         """`node` as it is stored before the kill is sent."""
         intended = node is not None and node.intent is not None and node.intent.begun_at is not None
         intended = intended or self.state.uninstall is not None
-        if node is not None and is_standby(node):  # it has no data, and no place in the ring
-            return
+        ordered = node is not None and node.task is not None and node.task.join_at is not None
+        if node is not None and (is_standby(node) or (ordered and node.mode == "STARTING")):
+            return  # it has no data, and no place in the ring
         if node is not None and node.task is not None and node.task.id == kill.task_id and not intended:
             self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
         for step in self.state.steps.values():

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.commands.command import ForceComplete, Interrupt, Proceed
-from scheduler.core.nodes.side_by_side import START_SECONDS
+from scheduler.core.commands.command import ForceComplete, Interrupt, Proceed, ReplaceNode
+from scheduler.core.nodes.side_by_side import CONTACT_SECONDS, START_SECONDS
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.node import NodeRecord
 from tests.simulation.engine.samples import agents, spec
@@ -235,3 +235,27 @@ def test_a_standby_with_the_same_settings_joins_as_it_is() -> None:
         ]
     )
     assert len(world.mesos.launches) == 3
+
+
+def test_a_node_that_was_to_join_and_lost_its_seed_holds_up_no_replacement() -> None:
+    """Nothing orders it any more, since it could not join; the replacement of its seed waits for its join."""
+    world = World(spec(3, seeds=1), agents(4))
+    play(
+        [
+            Send.until_mode("node-1", "JOINING"),
+            Send.silence("JOIN"),
+            Send.until_step("node-1", Status.COMPLETE),
+            Send.time(1.0, cycles=5),
+            Expect.state("it is to join", lambda found: record(found, "node-2").known_task.join_at is not None),
+            Send.agent_lost("127.0.0.2", cut=True),
+            Send.silence(),
+            Send.command(ReplaceNode("node-0", "operator", forced=True)),
+            Send.time(5.0, cycles=20),
+            Expect.step("node-0", Status.PENDING, "OTHER_JOINS", "recovery", says="waits for node-2 to join the ring"),
+            Send.time(CONTACT_SECONDS),
+            Send.until_complete(),
+            Send.until_complete("recovery"),
+        ],
+        world,
+    )
+    assert record(world, "node-0").address == "127.0.0.5"
