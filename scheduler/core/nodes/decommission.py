@@ -19,6 +19,7 @@ from scheduler.core.ring.readiness import why_down
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, is_parked
 from scheduler.core.state.lifecycle import (
+    UNSEEN,
     by_index,
     has_ended,
     is_leaving,
@@ -26,6 +27,7 @@ from scheduler.core.state.lifecycle import (
     is_standby,
     is_up,
     may_live,
+    never_joined,
     previous_place,
 )
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
@@ -80,10 +82,13 @@ def has_left(state: ClusterState, node: NodeRecord) -> bool:
 def join_doubt(state: ClusterState, node: NodeRecord) -> str | None:
     """Return why a node that is no member by its record may be one; None if it surely is not, and does not run.
 
-    It may have joined while no status of it arrived. Members that are up know each address of the ring.
+    It may have joined while no status of it arrived. Members that are up know each address of the ring. They know that
+    of a node in standby too, which surely has not joined.
     """
     if may_live(node):
         return f"{node.name} may still run"
+    if never_joined(node):
+        return None
     members = [other for other in by_index(state.nodes.values()) if other.deployed is not None]
     if node.task is None or not members:
         return None
@@ -159,6 +164,8 @@ def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
         # Its tokens are in the ring still: without a replacement, no node streams its data to the others.
         return Reason(Code.LEAVES, f"{wanted}: it leaves once it has been replaced, see the plan {RECOVERY}")
     if node.deployed is None:
+        if is_standby(node) and node.known_task.state in UNSEEN:
+            return Reason(Code.UNREACHABLE, f"{wanted}: its task is ended once its agent is seen again")
         if is_standby(node):
             return Reason(Code.LEAVES, f"{wanted}: its task is being ended before it joins")
         if may_live(node):

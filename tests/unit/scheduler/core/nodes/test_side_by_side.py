@@ -11,6 +11,7 @@ import pytest
 from scheduler.core.configuration.standing_plans import DEPLOY
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.decide import decide
+from scheduler.core.nodes.decommission import shrink_reason
 from scheduler.core.nodes.side_by_side import (
     CONTACT_SECONDS,
     START_SECONDS,
@@ -140,3 +141,20 @@ def test_a_forced_node_that_cannot_join_holds_up_no_other() -> None:
     found = cluster(up(0), away, replace(waiting(2), forced=True))
     decision, _ = decide(found, [], NOW, Ids())
     assert [ask.node for ask in decision.joins] == ["node-2"]
+
+
+@pytest.mark.parametrize(("join_at", "released"), [(None, True), (NOW - 5, False)])
+def test_what_was_never_let_in_is_released_though_peers_know_it(join_at: float | None, released: bool) -> None:
+    """A node in standby is in the gossip of its peers, for some time after its end too."""
+    ended = waiting(1, state=TaskState.KILLED, join_at=join_at, updated_at=NOW - 1)
+    found = replace(cluster(up(0), ended), target=Configuration(TARGET, 0.0, spec(1)))
+    _, after = decide(found, [], NOW, Ids())
+    assert (after.nodes["node-1"].reservation is None) == released
+
+
+@pytest.mark.parametrize(
+    ("task", "code"), [(TaskState.RUNNING, Code.LEAVES), (TaskState.UNREACHABLE, Code.UNREACHABLE)]
+)
+def test_the_step_of_a_surplus_standby_tells_what_it_waits_for(task: TaskState, code: Code) -> None:
+    found = replace(cluster(up(0), waiting(1, state=task)), target=Configuration(TARGET, 0.0, spec(1)))
+    assert shrink_reason(found, found.nodes["node-1"]).code == code
