@@ -258,6 +258,8 @@ class Node:
                 self._begin_stop("it could not join the ring", 0.0, DEFAULT_GRACE_SECONDS, "TASK_FAILED")
 
     def _on_join_failed(self, problem: str) -> None:
+        if self._stop is not None:  # which ends the join
+            return
         if self._cassandra is not None and self._cassandra.exit_code() is None:  # else its end tells the cause
             self._begin_stop(f"it could not join the ring: {problem}", 0.0, DEFAULT_GRACE_SECONDS, "TASK_FAILED")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,7 +15,7 @@ import pytest
 from executor.cassandra.install import LaunchError
 from executor.cassandra.seeds import await_seed
 from executor.jmx.jolokia import Jolokia
-from executor.node.events import Event, Kill, Message
+from executor.node.events import Event, JoinFailed, Kill, Message
 from executor.node.standby import Standby
 from executor.protocol import JoinRing, NodeLaunch, NodeStatus, Ports, encode_message, parse_status
 from tests.ports import free_port
@@ -80,6 +81,16 @@ def test_a_join_that_cassandra_refuses_ends_the_task_with_its_words(driver: Driv
     assert state == "TASK_FAILED"
     assert f"it could not join the ring: {step}: " in message
     assert "Unable to contact any seeds" in message
+
+
+def test_a_join_that_ends_with_a_stop_does_not_cut_the_drain_short(driver: Driver) -> None:
+    driver.launch(make_launch("-Dstandin.drain=hang", drain_seconds=1.0))
+    driver.recorder.wait_for_mode("NORMAL")
+    begun = time.monotonic()
+    driver.events.put(Kill("t1", None))
+    driver.events.put(JoinFailed("native transport: Cassandra drains"))
+    assert driver.end()[0] == "TASK_KILLED"
+    assert time.monotonic() - begun >= 1.0
 
 
 def test_a_node_that_is_not_in_standby_ignores_the_order(driver: Driver) -> None:
