@@ -214,7 +214,9 @@ class Mesos(Executors):
         if task.job is not None:
             task.job.cancelled = True
             return
-        self.kills.append(task_id)
+        process = self.ring.processes.get(task_id)
+        if process is None or not process.launch.standby or process.data.member:  # a standby can start again
+            self.kills.append(task_id)
         self.ring.stop(task_id)
         self._end(task_id, "TASK_KILLED", "", "killed")
 

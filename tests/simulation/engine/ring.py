@@ -160,7 +160,9 @@ class Ring:
         """Let time pass for every process; returns those that died by themselves."""
         died: list[Process] = []
         talking = [
-            process for process in self.processes.values() if process.mode in ("JOINING", "NORMAL") and not process.cut
+            process
+            for process in self.processes.values()
+            if (process.mode in ("JOINING", "NORMAL") or process.gossips) and not process.cut
         ]
         view = tuple(sorted(peer.address for peer in talking))
         for process in list(self.processes.values()):
