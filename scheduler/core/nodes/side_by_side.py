@@ -18,7 +18,7 @@ from scheduler.core.mesos.task_info import Seeds
 from scheduler.core.nodes.recovery import launch_configuration, launch_stage
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.ring.seeds import choose_seeds, seeds_beside
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.lifecycle import UNSEEN, by_index, is_running, is_standby
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
@@ -83,10 +83,21 @@ def join_reason(state: ClusterState, node: NodeRecord, now: float) -> Reason | N
     sighting = state.sighting_of(node)
     if node.mode != STANDBY or sighting is None or not is_running(node):
         return own_reason(state, node)
-    members = [other for other in by_index(state.nodes.values()) if other.deployed is not None and is_running(other)]
-    unseen = [other.name for other in members if other.address not in sighting.status.live]
-    if unseen:
-        return Reason(Code.PEER_VIEW, f"{node.name} does not see {list_first(unseen)} as up")
+    return _view_reason(state, node, sighting)
+
+
+def _view_reason(state: ClusterState, node: NodeRecord, sighting: Sighting) -> Reason | None:
+    """Return which running member the node does not see; an older view can show one that was in standby itself."""
+    for member in by_index(state.nodes.values()):
+        if member.deployed is None or not is_running(member):
+            continue
+        seen = state.sighting_of(member)
+        if seen is None:
+            return Reason(Code.NO_STATUS, f"{member.name} has not reported its status yet")
+        if sighting.at < seen.mode_since:
+            return Reason(Code.PEER_SILENT, f"{node.name} has not reported its peers since {member.name} is up")
+        if member.address not in sighting.status.live:
+            return Reason(Code.PEER_VIEW, f"{node.name} does not see {member.name} as up")
     return None
 
 

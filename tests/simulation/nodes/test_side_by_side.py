@@ -259,3 +259,25 @@ def test_a_node_that_was_to_join_and_lost_its_seed_holds_up_no_replacement() -> 
         world,
     )
     assert record(world, "node-0").address == "127.0.0.5"
+
+
+def test_a_standby_that_has_not_reported_since_a_join_is_not_let_in() -> None:
+    """What it said before shows the member as up: that one was in its gossip as a standby."""
+    play(
+        [
+            Send.until_mode("node-1", "STANDBY"),
+            modes(node_2="STANDBY"),
+            partition("127.0.0.4"),
+            Send.until_step("node-1", Status.COMPLETE),
+            Send.time(1.0, cycles=10),
+            Expect.state("it is not let in", lambda world: record(world, "node-2").known_task.join_at is None),
+            Expect.step("node-2", Status.STARTED, "PEER_SILENT", says="its peers since node-1 is up"),
+            Send.agent_back("127.0.0.4"),
+            Send.until_complete(),
+        ]
+    )
+
+
+def partition(hostname: str) -> Line:
+    """Lose the connection between the master and an agent, which nobody has noticed yet."""
+    return Line(f"partition({hostname!r})", lambda world: world.mesos.partition(world.agent(hostname)))

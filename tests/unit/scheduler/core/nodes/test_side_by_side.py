@@ -84,6 +84,11 @@ def test_companions(first: int, nodes: int, others: Sequence[NodeRecord], expect
         pytest.param(cluster(up(0), waiting(1, "STARTING"), waiting(2)), Code.MODE, id="it starts"),
         pytest.param(cluster(up(0), waiting(1), live=("127.0.0.9",)), Code.PEER_VIEW, id="it sees no member"),
         pytest.param(
+            replace(whole := cluster(up(0), waiting(1)), sightings={"node-1": whole.sightings["node-1"]}),
+            Code.NO_STATUS,
+            id="a member has said nothing yet",
+        ),
+        pytest.param(
             cluster(up(0), waiting(1, authentication="on")), Code.STOPPING_TASK, id="it has settings of its launch"
         ),
     ],
