@@ -16,6 +16,7 @@ from scheduler.core.cycle.decision import Ask
 from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.task_info import Seeds
 from scheduler.core.nodes.recovery import launch_configuration, launch_stage
+from scheduler.core.ring.missing import is_silent
 from scheduler.core.ring.readiness import own_reason
 from scheduler.core.ring.seeds import choose_seeds, seeds_beside
 from scheduler.core.state.cluster import ClusterState, Sighting
@@ -83,6 +84,8 @@ def join_reason(state: ClusterState, node: NodeRecord, now: float) -> Reason | N
     sighting = state.sighting_of(node)
     if node.mode != STANDBY or sighting is None or not is_running(node):
         return own_reason(state, node)
+    if is_silent(state, node):
+        return Reason(Code.NO_STATUS, f"{node.name} does not answer")
     return _view_reason(state, node, sighting)
 
 

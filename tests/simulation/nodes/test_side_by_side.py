@@ -271,8 +271,27 @@ def test_a_standby_that_has_not_reported_since_a_join_is_not_let_in() -> None:
             Send.until_step("node-1", Status.COMPLETE),
             Send.time(1.0, cycles=10),
             Expect.state("it is not let in", lambda world: record(world, "node-2").known_task.join_at is None),
-            Expect.step("node-2", Status.STARTED, "PEER_SILENT", says="its peers since node-1 is up"),
             Send.agent_back("127.0.0.4"),
+            Send.until_complete(),
+        ]
+    )
+
+
+def test_a_standby_whose_agent_does_not_answer_is_not_let_in() -> None:
+    """Everything else would wait for its join."""
+    play(
+        [
+            Send.until_mode("node-0", "JOINING"),
+            Send.time(),
+            Send.command(Interrupt("deploy")),
+            Send.until_mode("node-1", "STANDBY"),
+            partition("127.0.0.3"),
+            Send.time(1.0, cycles=20),
+            Send.command(Proceed("deploy")),
+            Send.time(1.0, cycles=10),
+            Expect.state("it is not let in", lambda world: record(world, "node-1").known_task.join_at is None),
+            Expect.step("node-1", Status.STARTED, "NO_STATUS", says="node-1 does not answer"),
+            Send.agent_back("127.0.0.3"),
             Send.until_complete(),
         ]
     )

@@ -20,7 +20,7 @@ from scheduler.core.nodes.side_by_side import (
     let_join,
     send_orders,
 )
-from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.cluster import Asked, ClusterState, Memory
 from scheduler.core.state.configuration import Configuration, PlanRecord
 from scheduler.core.state.node import Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code
@@ -87,6 +87,21 @@ def test_companions(first: int, nodes: int, others: Sequence[NodeRecord], expect
             replace(whole := cluster(up(0), waiting(1)), sightings={"node-1": whole.sightings["node-1"]}),
             Code.NO_STATUS,
             id="a member has said nothing yet",
+        ),
+        pytest.param(
+            replace(whole, sightings={**whole.sightings, "node-0": replace(whole.sightings["node-0"], mode_since=NOW)}),
+            None,
+            id="its view is as new as the member",
+        ),
+        pytest.param(
+            replace(
+                whole, sightings={**whole.sightings, "node-0": replace(whole.sightings["node-0"], mode_since=NOW + 1)}
+            ),
+            Code.PEER_SILENT,
+            id="the member could have been in standby as well",
+        ),
+        pytest.param(
+            replace(whole, memory=Memory(asked={"node-1": Asked(NOW, 2)})), Code.NO_STATUS, id="it does not answer"
         ),
         pytest.param(
             cluster(up(0), waiting(1, authentication="on")), Code.STOPPING_TASK, id="it has settings of its launch"
