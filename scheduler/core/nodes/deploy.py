@@ -44,6 +44,8 @@ from scheduler.core.state.lifecycle import (
     previous_place,
 )
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
+from scheduler.core.state.operation import StepState
+from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
 
 REFUSED_SECONDS = 5.0
@@ -250,7 +252,15 @@ def _start_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     down = [] if _is_forced(node) else [other.name for other in members if is_down(other)]
     if down:
         return Reason(Code.NODE_DOWN, f"{node.name} does not join while {are_down(down)}")
+    if not has_moved(node) and (leaving := _leaving(state)) not in (None, node.name):
+        return Reason(Code.OTHER_JOB, f"{node.name} does not join while {leaving} leaves, see the plan {DECOMMISSION}")
     return None
+
+
+def _leaving(state: ClusterState) -> str | None:
+    """Return the node that a job has leave the ring: its mode shows that only after the job has asked Cassandra."""
+    jobs = (step.task for step in state.steps.values() if step.kind == DECOMMISSION and step.state is StepState.RUNNING)
+    return next((job.node for job in jobs if job is not None), None)
 
 
 def _is_forced(node: NodeRecord) -> bool:

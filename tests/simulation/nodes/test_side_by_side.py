@@ -12,6 +12,7 @@ from scheduler.core.plans.plan import Status
 from scheduler.core.state.node import NodeRecord
 from tests.simulation.engine.samples import agents, spec
 from tests.simulation.engine.script import Expect, Line, Send, World, play
+from tests.simulation.nodes.test_departures import decommission
 
 
 def record(world: World, name: str) -> NodeRecord:
@@ -293,6 +294,29 @@ def test_a_standby_whose_agent_does_not_answer_is_not_let_in() -> None:
             Expect.step("node-1", Status.STARTED, "NO_STATUS", says="node-1 does not answer"),
             Send.agent_back("127.0.0.3"),
             Send.until_complete(),
+        ]
+    )
+
+
+def test_no_node_is_let_in_while_another_begins_to_leave() -> None:
+    """Its mode is NORMAL until its job has asked Cassandra."""
+    play(
+        [
+            Send.until_mode("node-1", "JOINING"),
+            Send.time(),
+            Send.command(Interrupt("deploy")),
+            Send.until_step("node-1", Status.COMPLETE),
+            Send.until_mode("node-2", "STANDBY"),
+            Send.hold("decommission-node-1"),
+            Send.command(decommission("node-1")),
+            Send.until_running("decommission-node-1"),
+            Send.command(Proceed("deploy")),
+            Send.time(1.0, cycles=10),
+            modes(node_1="NORMAL", node_2="STANDBY"),
+            Expect.step("node-2", Status.WAITING, "OTHER_JOB", says="node-2 does not join while node-1 leaves"),
+            Send.hold(),
+            Send.until_ended("decommission"),
+            Send.until_step("node-2", Status.COMPLETE),
         ]
     )
 
