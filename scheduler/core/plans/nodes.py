@@ -196,7 +196,7 @@ def _deploy_status(
 def _standby_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
     """Return how a node stands that has started beside others and waits to join."""
     if first is not None and first != node.name:
-        return Status.STARTED, Reason(Code.EARLIER_NODE, f"Cassandra has started, and joins the ring after {first}")
+        return Status.PENDING, Reason(Code.EARLIER_NODE, f"Cassandra has started, and joins the ring after {first}")
     if (block := deploy.deploy_block(state, node, now)) is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     waits = side_by_side.join_reason(state, node, now)
