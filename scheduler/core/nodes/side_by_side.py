@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from executor.sentences import list_first
+from scheduler.core.configuration import trial
 from scheduler.core.configuration.differences import describe_changes, launch_differences, recorded_configuration
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
 from scheduler.core.cycle.decision import Ask
@@ -58,7 +59,8 @@ def companion_seeds(state: ClusterState, first: NodeRecord, node: NodeRecord) ->
 def let_join(cycle: Cycle, node: NodeRecord) -> None:
     """Let a standby node into the ring if it can join; launch one with older settings or without a seed again."""
     if (changed := _changes(cycle.state, node)) is not None:
-        end_task(cycle, node.known_task, node.known_agent, changed)
+        if trial.block(cycle.state) is None:
+            end_task(cycle, node.known_task, node.known_agent, changed)
         return
     if join_reason(cycle.state, node, cycle.now) is None:
         cycle.put(replace(node, task=replace(node.known_task, join_at=cycle.now)))
@@ -78,7 +80,9 @@ def _end_without_seed(cycle: Cycle, node: NodeRecord) -> None:
 def join_reason(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
     """Return why a standby node whose turn it is cannot join yet; None if it can."""
     if (changed := _changes(state, node)) is not None:
-        return Reason(Code.STOPPING_TASK, f"{node.name} is launched again before it joins: {changed}")
+        return trial.block(state) or Reason(
+            Code.STOPPING_TASK, f"{node.name} is launched again before it joins: {changed}"
+        )
     if starting := [other.name for other in by_index(state.nodes.values()) if _starts(state, other, now)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {list_first(starting)} starts")
     sighting = state.sighting_of(node)

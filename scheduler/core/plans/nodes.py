@@ -48,7 +48,8 @@ _BLOCKED = {
     Code.RECONCILING: Status.PENDING,
 }
 
-
+# What a node in standby waits for that does not come by itself.
+_HELD = (Code.NO_STATUS, Code.SETTINGS_TRIED, Code.SETTINGS_REFUSED)
 _SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
 
 
@@ -200,7 +201,9 @@ def _standby_status(state: ClusterState, node: NodeRecord, first: str | None, no
     if (block := deploy.deploy_block(state, node, now)) is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     waits = side_by_side.join_reason(state, node, now)
-    return Status.STARTED, waits or Reason(Code.OTHER_JOINS, f"it is the turn of {node.name} to join the ring")
+    if waits is None:
+        return Status.STARTED, Reason(Code.OTHER_JOINS, f"it is the turn of {node.name} to join the ring")
+    return Status.WAITING if waits.code in _HELD else Status.STARTED, waits
 
 
 def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:

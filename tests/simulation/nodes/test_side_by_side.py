@@ -292,7 +292,7 @@ def test_a_standby_whose_agent_does_not_answer_is_not_let_in() -> None:
             Send.command(Proceed("deploy")),
             Send.time(1.0, cycles=10),
             Expect.state("it is not let in", lambda world: record(world, "node-1").known_task.join_at is None),
-            Expect.step("node-1", Status.STARTED, "NO_STATUS", says="node-1 does not answer"),
+            Expect.step("node-1", Status.WAITING, "NO_STATUS", says="node-1 does not answer"),
             Send.agent_back("127.0.0.3"),
             Send.until_complete(),
         ]

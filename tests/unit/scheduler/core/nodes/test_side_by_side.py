@@ -20,7 +20,7 @@ from scheduler.core.nodes.side_by_side import (
     let_join,
     send_orders,
 )
-from scheduler.core.state.cluster import Asked, ClusterState, Memory
+from scheduler.core.state.cluster import Asked, ClusterState, Memory, Trial
 from scheduler.core.state.configuration import Configuration, PlanRecord
 from scheduler.core.state.node import Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code
@@ -178,3 +178,20 @@ def test_what_was_never_let_in_is_released_though_peers_know_it(join_at: float |
 def test_the_step_of_a_surplus_standby_tells_what_it_waits_for(task: TaskState, code: Code) -> None:
     found = replace(cluster(up(0), waiting(1, state=task)), target=Configuration(TARGET, 0.0, spec(1)))
     assert shrink_reason(found, found.nodes["node-1"]).code == code
+
+
+@pytest.mark.parametrize(
+    ("trial", "kills", "code"),
+    [
+        (Trial(TARGET, words=""), 1, Code.STOPPING_TASK),
+        (Trial(TARGET, words="no such key"), 0, Code.SETTINGS_REFUSED),
+        (Trial(TARGET), 0, Code.SETTINGS_TRIED),
+    ],
+)
+def test_a_standby_does_not_start_again_with_settings_that_cassandra_refuses(
+    trial: Trial, kills: int, code: Code
+) -> None:
+    found = replace(cluster(up(0), waiting(1, authentication="on")), memory=Memory(trial=trial))
+    decision, _ = decide(found, [], NOW, Ids())
+    reason = join_reason(found, found.nodes["node-1"], NOW)
+    assert (len(decision.kills), reason and reason.code) == (kills, code)
