@@ -83,7 +83,8 @@ def join_reason(state: ClusterState, node: NodeRecord, now: float) -> Reason | N
         return trial.block(state) or Reason(
             Code.STOPPING_TASK, f"{node.name} is launched again before it joins: {changed}"
         )
-    if starting := [other.name for other in by_index(state.nodes.values()) if _starts(state, other, now)]:
+    others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
+    if starting := [other.name for other in others if _starts(state, other, now)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {list_first(starting)} starts")
     sighting = state.sighting_of(node)
     if node.mode != STANDBY or sighting is None or not is_running(node):
