@@ -7,7 +7,7 @@ import time
 from queue import SimpleQueue
 
 from executor.cassandra.process import Cassandra
-from executor.jmx.status import ISOLATED, STANDBY, UNKNOWN, without_sizes
+from executor.jmx.status import ISOLATED, UNKNOWN, without_sizes
 from executor.node.events import Event, Polled
 from executor.protocol import NodeStatus
 
@@ -74,5 +74,5 @@ def pause(status: NodeStatus, unchanged: float) -> float:
     """
     lasts = status.mode == ISOLATED or (status.mode == "NORMAL" and status.native_transport_running)
     if unchanged >= SETTLED_SECONDS:
-        return STEADY_SECONDS if lasts or status.mode == STANDBY else CHANGING_SECONDS
+        return STEADY_SECONDS if lasts else CHANGING_SECONDS
     return CHANGING_SECONDS if lasts else STARTING_SECONDS
