@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.__main__ import TABLE, Row, document, verdict
+from bench.__main__ import TABLE, Row, by_hand, document, verdict
+from devcluster.checks import ROOT
 
 
 @pytest.mark.parametrize(
@@ -35,6 +36,16 @@ def test_how_a_limit_is_written(row: Row, limit: str) -> None:
 
 
 def test_every_row_is_in_the_document() -> None:
-    lines = document({module: {row.figure: 1234.5 for row in rows} for module, rows in TABLE.items()}).splitlines()
+    lines = document({module: {row.figure: 1234.5 for row in rows} for module, rows in TABLE.items()}, "").splitlines()
     for row in (row for rows in TABLE.values() for row in rows):
         assert any(line.startswith(f"| {row.what} | 1,234.5{row.unit} |") for line in lines), row
+
+
+def test_what_was_measured_by_hand_is_kept() -> None:
+    kept = by_hand((ROOT / "docs" / "performance.md").read_text())
+    assert kept.startswith("\n## ")
+    figures = {module: {row.figure: 1 for row in rows} for module, rows in TABLE.items()}
+    written = document(figures, kept)
+    assert written.endswith(kept)
+    assert by_hand(written) == kept
+    assert by_hand(document(figures, "")) == ""
