@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from scheduler.security import lines
 from scheduler.security.client_names import RolesFileError, parse_roles
 from scheduler.security.lines import entries, read_pem, read_text
 from scheduler.security.sealing import KeyFileError, parse_keys
@@ -81,3 +83,21 @@ def test_the_lines_of_a_certificate_end_at_newlines(tmp_path: Path) -> None:
     """An editor of Windows must not make another authority of it."""
     (tmp_path / "file").write_bytes(b"a\r\nb\rc\n")
     assert read_pem(tmp_path / "file") == "a\nb\nc\n"
+
+
+def test_a_pipe_that_nobody_writes_to_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "PIPE_SECONDS", 0.01)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="it is a pipe, and nothing was written to it for 0 s"):
+        read_text(pipe)
+
+
+def test_a_pipe_with_content_is_a_file() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"a secret\n")
+    os.close(writer)
+    try:
+        assert read_text(Path(f"/dev/fd/{reader}")) == "a secret\n"
+    finally:
+        os.close(reader)
