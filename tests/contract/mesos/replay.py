@@ -115,9 +115,7 @@ class Replay:
             self._outwait(line, scheduler)
         if line.kind in ("SUBSCRIBE", "REVIVE"):
             self._refused.clear()
-            for other in self.schedulers.values():
-                if other is not scheduler and other.subscription is not None:
-                    self._return_surplus(other)
+            self._return_surplus_of_others(scheduler)
         body = self.ids.translate(line.body)
         body = self._adapt(body) if isinstance(body, dict) else body
         headers = {name: self.ids.get(value) for name, value in line.headers.items()}
@@ -133,6 +131,11 @@ class Replay:
             self._spend(line, scheduler, sent)
         elif line.kind == "SUPPRESS":
             self._return_surplus(scheduler)
+
+    def _return_surplus_of_others(self, scheduler: Scheduler) -> None:
+        for other in self.schedulers.values():
+            if other is not scheduler and other.subscription is not None:
+                self._return_surplus(other)
 
     def _return_surplus(self, scheduler: Scheduler) -> None:
         """Give back what the recorded scheduler had not been offered by now; others wait for it."""
@@ -291,7 +294,11 @@ class Replay:
                 # Ours may have been made before what the recorded one waited for.
                 self._decline(scheduler, found)
                 return None
-            return found[0] if found and total.contains(wanted) else None
+            if found and total.contains(wanted):
+                return found[0]
+            # On a slow machine a filter of another scheduler can end before this one subscribes.
+            self._return_surplus_of_others(scheduler)
+            return None
 
         wait_for(f"{wanted} of {recorded['hostname']} is on offer, only {scheduler.offers}", offered, OFFER_SECONDS)
         self._check_refusal(scheduler, recorded["hostname"], wanted)
