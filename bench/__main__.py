@@ -47,8 +47,9 @@ TABLE: dict[str, tuple[Row, ...]] = {
         Row("bare_own_options_s", "… from the script, with Cassandra's own options", " s"),
     ),
     "bench.overhead": (
+        Row("overhead_a_node_s", "Overhead of a node's start over Cassandra's own start", " s", at_most=2),
         Row("by_mesos_offers_s", "Three nodes, first launch to COMPLETE", " s", at_most=15),
-        Row("by_shell_script_s", "… the same three nodes from a shell script, one after another", " s"),
+        Row("by_shell_script_s", "… the same three nodes from a shell script", " s"),
         Row("by_shell_script_own_options_s", "… with Cassandra's own options", " s"),
         Row("scheduler_restart_s", "End of the scheduler until the next one is reconciled and serves", " s", at_most=5),
         Row("scheduler_restart_after_kill_s", "… after kill -9, on the same machine", " s"),
@@ -157,8 +158,8 @@ of three. "Cassandra's own options" means without the start cache and without th
 Those options shorten the waits of a large ring and make Java compile for a quick start.
 """
 _CORE = """
-- `bench/overhead.py` deploys three real Cassandra nodes, which start side by side, and then starts the same command
-  lines with a shell script, one after another.
+- `bench/overhead.py` deploys three real Cassandra nodes, and then starts the same command lines with a shell
+  script.
 - `bench/scale.py` runs the core alone.
 - `bench/stored_state.py` uses a real ZooKeeper.
 - `bench/api_reads.py` sends requests to gunicorn at a steady rate. A late request counts from the time at which

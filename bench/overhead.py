@@ -1,8 +1,7 @@
-"""The time until three new nodes are a ring.
+"""The time that the product adds to Cassandra's own start.
 
-They are started by Mesos offers, side by side, and again by a shell script. The script starts the very command lines
-and configurations that the executor made, with empty volumes, one after another, each as soon as the one before serves
-CQL. What one node's start takes more than Cassandra's own is measured by `bench.start`.
+Three nodes are started by Mesos offers and again by a shell script. The script starts the very command lines and
+configurations that the executor made, with empty volumes, one after another, each as soon as the one before serves CQL.
 Printed as one JSON document: `python -m bench.overhead`.
 """
 
@@ -23,7 +22,6 @@ from pathlib import Path
 import psutil
 
 from devcluster import processes, scheduler_process
-from devcluster.turns import take_long_turns
 from executor.cassandra import jvm, start_cache
 from executor.cassandra.install import jolokia_address
 from executor.jmx.jolokia import Jolokia
@@ -33,7 +31,6 @@ from tests.waiting import wait_for
 
 NODES = 3
 NETWORK = "127.0.3"
-STANDBY = ("-Dcassandra.join_ring=", "-Dcassandra.start_native_transport=")
 KEPT = ("-Dcassandra.memtable.row_overhead_size=", "-XX:SharedArchiveFile=", "-XX:DumpLoadedClassList=")
 _ARCHIVE_SECONDS = 300.0
 
@@ -190,7 +187,6 @@ def by_script(commands: list[str], addresses: list[str], directory: Path) -> flo
 
 def main() -> None:
     """Measure both and print."""
-    take_long_turns()  # as ./dev up does
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         warm_up(directory, directory / "cache")
@@ -199,7 +195,7 @@ def main() -> None:
             product = by_product(world)
             restart = restart_of_scheduler(world, terminate)
             killed = restart_of_scheduler(world, lambda world: world.kill("scheduler"))
-            nodes = [without(node, STANDBY) for node in observe(world)]
+            nodes = observe(world)
             targets = [directory / f"script-{index}" for index in range(NODES)]
             commands = [command(copy(node, target)) for node, target in zip(nodes, targets, strict=True)]
             slower = [without(node, (*KEPT, *scheduler_process.JVM_OPTIONS)) for node in nodes]
@@ -214,6 +210,7 @@ def main() -> None:
         "by_mesos_offers_s": round(product, 1),
         "by_shell_script_s": round(script, 1),
         "by_shell_script_own_options_s": round(own_options, 1),
+        "overhead_a_node_s": round((product - script) / NODES, 2),
         "scheduler_restart_s": round(restart, 1),
         "scheduler_restart_after_kill_s": round(killed, 1),
         "death_seen_s": round(death.seen, 2),

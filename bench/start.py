@@ -18,7 +18,6 @@ import psutil
 
 from bench.overhead import KEPT, by_product, by_script, command, copy, observe, warm_up, without
 from devcluster import scheduler_process
-from devcluster.turns import take_long_turns
 from executor.cassandra import volume
 from tests.cluster.world import World, make_layout, make_world
 
@@ -70,7 +69,6 @@ def _turn(directory: Path) -> Turn:
 
 def main() -> None:
     """Measure and print."""
-    take_long_turns()  # as ./dev up does
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         warm_up(directory, directory / "cache")

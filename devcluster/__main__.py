@@ -13,7 +13,6 @@ from devcluster import checks, executors, image, java, local, lock, locking, scr
 from devcluster.layout import ClusterLayout, read_api_tls
 from devcluster.processes import StartError, python_module
 from devcluster.progress import Printer
-from devcluster.turns import take_long_turns
 from devcluster.up import NotUsableError, StuckError, resolve, summary, up
 
 
@@ -113,7 +112,6 @@ def _image(layout: ClusterLayout, printer: Printer) -> int:
 
 
 def _up(layout: ClusterLayout, printer: Printer) -> int:
-    take_long_turns()  # for the nodes that start side by side
     try:
         started, contact_points = up(layout, printer)
     except NotUsableError as error:

@@ -71,7 +71,6 @@ class NodeLaunch:
     encryption: str = "off"  # of both transports: off, optional or required
     client_certificates: str = field(default="off", metadata=ADDED)  # of CQL: off, optional or required
     client_authorities: str = field(default="", metadata=ADDED)  # of these certificates, as PEM
-    standby: bool = field(default=False, metadata=ADDED)  # it starts beside others, and joins when a JoinRing comes
     version: int = PROTOCOL_VERSION
 
 
@@ -83,7 +82,6 @@ class NodeStatus:
 
     - UNKNOWN while Cassandra does not answer,
     - ISOLATED if it reports NORMAL but has stopped its gossip,
-    - STANDBY if it was started without joining the ring, and a seed sees it: it waits for a JoinRing,
     - PAUSED if an operator's command keeps it from being started.
 
     `error` is the cause, in Cassandra's own words if there are any. `live` and `unreachable` are the addresses of the
@@ -144,13 +142,6 @@ class StatusReply:
     task_id: str
     status: NodeStatus
     clock: float = 0.0  # of the agent's machine, in seconds since the epoch; 0 from earlier versions
-
-
-@dataclass(frozen=True)
-class JoinRing:
-    """Scheduler to executor: it is this node's turn to join the ring. Sent again until its mode is not STANDBY."""
-
-    task_id: str
 
 
 @dataclass(frozen=True)
@@ -262,7 +253,7 @@ class Answer:
 
 Message = (
     StatusQuery | StatusReply | JobReport | JobTuning | SecretQuery | SecretReply | Question | Answer
-    | CertificateQuery | CertificateReply | CertificateCall | JoinRing
+    | CertificateQuery | CertificateReply | CertificateCall
 )  # fmt: skip
 
 _MESSAGES: dict[str, type[Any]] = {
@@ -277,7 +268,6 @@ _MESSAGES: dict[str, type[Any]] = {
     "certificate?": CertificateQuery,
     "certificate": CertificateReply,
     "certify": CertificateCall,
-    "join": JoinRing,
 }
 
 

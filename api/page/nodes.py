@@ -21,7 +21,6 @@ _JOINING = {TaskState.STAGING: "starts", TaskState.STARTING: "starts", TaskState
 _BUSY = ("STARTING", "JOINING", "MOVING", "LEAVING", "DRAINING")
 _BY_MODE = {
     "NORMAL": ("ok", "up"),
-    "STANDBY": ("busy", "in standby"),
     "PAUSED": ("off", "paused"),
     "ISOLATED": ("bad", "isolated"),
     "UNKNOWN": ("warn", "does not answer"),

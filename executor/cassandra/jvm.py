@@ -26,8 +26,6 @@ _SERIAL = ("-XX:+UseSerialGC",)
 # With this class' assertions, the scrub of Cassandra 5.0.8 cannot continue after a block that it cannot decompress: it
 # drops the rest of the SSTable. Without them it loses the block alone.
 _SCRUB = "-da:org.apache.cassandra.io.util.WrappingRebufferer"
-# Its gossip runs, but it owns no tokens and serves no clients until the executor has it join.
-_STANDBY = ("-Dcassandra.join_ring=false", "-Dcassandra.start_native_transport=false")
 
 
 @dataclass(frozen=True)
@@ -80,7 +78,6 @@ def command(launch: NodeLaunch, files: Files, kept: Sequence[str] = ()) -> list[
         *_properties(launch, files),
         *kept,
         *launch.jvm_options,
-        *(_STANDBY if launch.standby else ()),
         "-cp",
         ":".join((jar_path(files), *map(str, (*files.own_jars, files.conf, files.bundle_conf)))),
         MAIN_CLASS,

@@ -41,9 +41,8 @@ ALLOWED: Mapping[str, Allowed] = {
             "LeavingNodesWithPort", "MovingNodesWithPort", "OwnershipWithPort",
         ),
         operations=(
-            "drain", "joinRing", "startNativeTransport", "getKeyspaceReplicationInfo", "getTablesForKeyspace",
-            "getRangeToEndpointMap", "getRangeToEndpointWithPortMap", "repairAsync", "getParentRepairStatus",
-            "decommission(boolean)",
+            "drain", "getKeyspaceReplicationInfo", "getTablesForKeyspace", "getRangeToEndpointMap",
+            "getRangeToEndpointWithPortMap", "repairAsync", "getParentRepairStatus", "decommission(boolean)",
             f"takeSnapshot({_STRING},java.util.Map,{_STRINGS})", f"clearSnapshot({_STRING},{_STRINGS})",
             f"bulkLoad({_STRING})", f"forceKeyspaceCleanup(int,{_STRING},{_STRINGS})",
             f"upgradeSSTables({_STRING},boolean,int,{_STRINGS})",

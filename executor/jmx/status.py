@@ -15,8 +15,6 @@ from executor.protocol import NodeStatus
 PAUSED = "PAUSED"
 UNKNOWN = "UNKNOWN"
 STARTING = "STARTING"
-# It was started without joining the ring, and could join now.
-STANDBY = "STANDBY"
 # Cassandra still reports NORMAL after it has stopped its gossip, as its failure policies do.
 ISOLATED = "ISOLATED"
 # A stream of the join broke. Cassandra goes on running without a place in the ring.

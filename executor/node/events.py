@@ -76,11 +76,4 @@ class Drained:
     problem: str | None
 
 
-@dataclass(frozen=True)
-class JoinFailed:
-    """Cassandra refused to join the ring, or to serve clients afterwards; `problem` names the step and the cause."""
-
-    problem: str
-
-
-Event = Subscribed | Launch | Kill | Message | Shutdown | Installed | Held | Polled | Drained | JoinFailed
+Event = Subscribed | Launch | Kill | Message | Shutdown | Installed | Held | Polled | Drained

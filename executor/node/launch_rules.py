@@ -60,7 +60,6 @@ def _problems(launch: NodeLaunch) -> Iterator[str]:
             yield f"ports.{item.name} must be from 1 to 65535"
     yield from _numbers(launch)
     yield from _security(launch)
-    yield from _standby(launch)
     options: Any = launch.options
     if not isinstance(options, Mapping):
         yield "options must be an object"
@@ -77,14 +76,6 @@ def _security(launch: NodeLaunch) -> Iterator[str]:
         yield "client_authorities must be certificates in PEM"
     elif launch.client_certificates != OFF and (launch.encryption == OFF or not authorities):
         yield "client_certificates must be off without encryption and client_authorities"
-
-
-def _standby(launch: NodeLaunch) -> Iterator[str]:
-    standby: Any = launch.standby
-    if not isinstance(standby, bool):
-        yield "standby must be true or false"
-    elif standby and (launch.self_seed or launch.paused or launch.replace_address is not None):
-        yield "standby must be false for a node that is its own seed, is paused or replaces another"
 
 
 def _numbers(launch: NodeLaunch) -> Iterator[str]:

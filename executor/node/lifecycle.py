@@ -10,9 +10,10 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
+from typing import Protocol
 
 from executor.cassandra import exit_cause
-from executor.cassandra.install import Installation, LaunchError, Surroundings
+from executor.cassandra.install import Installation, LaunchError, Surroundings, hold, install
 from executor.cassandra.process import Cassandra
 from executor.cassandra.volume import VolumeLock
 from executor.certificate_messages import CertificateCall, CertificateReply
@@ -21,29 +22,13 @@ from executor.jobs.context import NodeFacts
 from executor.jobs.runner import Runner
 from executor.node import launch_rules, reporting
 from executor.node.encryption import NodeEncryption, facts
-from executor.node.events import (
-    Drained,
-    Event,
-    Held,
-    Installed,
-    JoinFailed,
-    Kill,
-    Launch,
-    Message,
-    Polled,
-    Shutdown,
-    Subscribed,
-)
+from executor.node.events import Drained, Event, Held, Installed, Kill, Launch, Message, Polled, Shutdown, Subscribed
 from executor.node.job_table import JOBS
 from executor.node.poller import Poller
-from executor.node.preparation import prepare
 from executor.node.questions import Questions
-from executor.node.reporter import Reporter
-from executor.node.standby import Standby
 from executor.protocol import (
     JobLaunch,
     JobTuning,
-    JoinRing,
     NodeLaunch,
     NodeStatus,
     ProtocolError,
@@ -65,6 +50,23 @@ DEFAULT_GRACE_SECONDS = 30.0
 _DRAIN_SHARE = 0.5
 _REPORT_SHARE = 0.15
 ACKNOWLEDGE_SECONDS = 30.0
+
+
+class Reporter(Protocol):
+    """The connection to the agent, as `executor.agent.connection.Agent` implements it."""
+
+    @property
+    def subscribed(self) -> bool:
+        """Return whether the agent has accepted this executor and is still connected."""
+
+    def update(self, task_id: str, state: str, message: str | None = None, data: str | None = None) -> None:
+        """Queue a status update, which is sent until the agent has acknowledged it."""
+
+    def send(self, data: str) -> None:
+        """Queue a framework message (base64), which can get lost."""
+
+    def is_settled(self) -> bool:
+        """Return whether no wait is left: the agent has acknowledged every update, or no more attempts are made."""
 
 
 @dataclass
@@ -98,7 +100,6 @@ class Node:
         self._facts: NodeFacts | None = None
         self._encryption: NodeEncryption | None = None
         self._poller: Poller | None = None
-        self._standby: Standby | None = None
         self._report: reporting.Report | None = None
         self._stop: _Stop | None = None
         self._ended = False
@@ -148,8 +149,6 @@ class Node:
                 self._on_drained(problem)
             case Message(data):
                 self._on_message(data)
-            case JoinFailed(problem):
-                self._on_join_failed(problem)
 
     # Launch.
 
@@ -198,9 +197,22 @@ class Node:
         _LOG.info("launching %s as task %s", self._launch.node, event.task_id)
         self._agent.update(event.task_id, "TASK_STARTING")
         self._encryption = NodeEncryption(event.task_id, launch, self._where, self._agent.send)
-        arguments = (self._launch, self._encryption, self._where, self._events)
-        worker = threading.Thread(target=prepare, args=arguments, name="installation", daemon=True)
+        arguments = (self._launch, self._encryption)
+        worker = threading.Thread(target=self._install, args=arguments, name="installation", daemon=True)
         worker.start()
+
+    def _install(self, launch: NodeLaunch, encryption: NodeEncryption) -> None:
+        try:
+            encryption.prepare()
+            if launch.paused:
+                self._events.put(Held(hold(launch, self._where, _LOG.info)))
+            else:
+                self._events.put(Installed(install(launch, self._where, _LOG.info)))
+        except LaunchError as error:
+            self._events.put(Installed(error))
+        except Exception as error:  # noqa: BLE001 - a thread that just ended would leave the task in TASK_STARTING
+            _LOG.exception("the installation broke")
+            self._events.put(Installed(LaunchError("installation", f"{type(error).__name__}: {str(error)!a}")))
 
     def _on_installed(self, result: Installation | LaunchError) -> None:
         if self._ended:
@@ -222,8 +234,6 @@ class Node:
         _LOG.info("Cassandra is process %d, its log is %s", self._cassandra.pid, result.logs)
         self._report = reporting.begin(self._cassandra.pid, self._where.address, time.monotonic())
         self._send_status(self._report.sent)
-        if self._launch.standby:
-            self._standby = Standby(self._launch, self._cassandra.jolokia, self._events)
         self._poller = Poller(self._cassandra, self._events)
 
     def _on_held(self, lock: VolumeLock) -> None:
@@ -242,8 +252,6 @@ class Node:
         status = event.status if self._report is None else reporting.believed(self._report, event.status)
         if self._encryption is not None:
             status = self._encryption.add_to(status)
-        if self._standby is not None:
-            status = self._standby.add_to(status)
         for query in event.queries:
             self._reply(query, replace(status, figures=event.figures))
         if self._report is None or self._ended:
@@ -256,12 +264,6 @@ class Node:
             self._send_status(changed)
             if changed.mode == JOINING_FAILED:  # Cassandra would stay so, and own no ranges
                 self._begin_stop("it could not join the ring", 0.0, DEFAULT_GRACE_SECONDS, "TASK_FAILED")
-
-    def _on_join_failed(self, problem: str) -> None:
-        if self._stop is not None:  # which ends the join
-            return
-        if self._cassandra is not None and self._cassandra.exit_code() is None:  # else its end tells the cause
-            self._begin_stop(f"it could not join the ring: {problem}", 0.0, DEFAULT_GRACE_SECONDS, "TASK_FAILED")
 
     def _send_status(self, status: NodeStatus) -> None:
         assert self._task_id is not None
@@ -287,8 +289,6 @@ class Node:
                 self._jobs.take_secrets(message)
             case CertificateReply() | CertificateCall() if self._encryption is not None:
                 self._encryption.take(message)
-            case JoinRing(task) if self._standby is not None and task == self._task_id and self._stop is None:
-                self._standby.join()
             case Question():
                 self._questions.ask(message, self._task_id or "", None if self._stop else self._facts)
             case _:

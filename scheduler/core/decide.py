@@ -20,7 +20,6 @@ from scheduler.core.nodes.intents import pursue
 from scheduler.core.nodes.recovery import note_evidence, recover
 from scheduler.core.nodes.replacement import replace_lost
 from scheduler.core.nodes.rollout import roll_out
-from scheduler.core.nodes.side_by_side import send_orders
 from scheduler.core.nodes.status_queries import ask
 from scheduler.core.reservations.garbage import collect_garbage, note_garbage
 from scheduler.core.reservations.release import release
@@ -38,7 +37,6 @@ RECONCILED: tuple[Callable[[Cycle], None], ...] = (
     pursue,
     recover,
     deploy,
-    send_orders,
     clean_up,
     secure,
     maintain,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from executor.certificate_messages import CertificateCall
-from executor.protocol import JobTuning, JoinRing, Question, StatusQuery, encode_launch, encode_message
+from executor.protocol import JobTuning, Question, StatusQuery, encode_launch, encode_message
 from scheduler.core.configuration.trial import question_id
 from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Kill, Purpose, Reconcile, Tuning
 from scheduler.core.state.cluster import ClusterState
@@ -176,9 +176,6 @@ class Dispatch:
         for ask in decision.certify:
             logger.info("calling %s to get another certificate", ask.node)
             self._sender.message(ask, encode_message(CertificateCall(ask.task_id)))
-        for ask in decision.joins:
-            logger.info("%s is to join the ring", ask.node)
-            self._sender.message(ask, encode_message(JoinRing(ask.task_id)))
         for tuning in decision.tunings:
             self._tune(tuning)
         if decision.teardown:

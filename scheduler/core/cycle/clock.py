@@ -78,7 +78,6 @@ def _memory(memory: Memory, now: float) -> Memory:
         strays=_each(memory.strays, lambda stray: _stray(stray, now)),
         asked=_each(memory.asked, lambda asked: replace(asked, at=min(asked.at, now))),
         told=_each(memory.told, lambda at: min(at, now)),
-        ordered=_each(memory.ordered, lambda at: min(at, now)),
         settling=_each(memory.settling, lambda at: min(at, now)),
         certified=_each(memory.certified, lambda at: min(at, now)),
         refused=_each(memory.refused, lambda refused: replace(refused, at=min(refused.at, now))),

@@ -109,7 +109,6 @@ class Decision:
     trials: tuple[Try, ...] = ()
     tunings: tuple[Tuning, ...] = ()
     certify: tuple[Ask, ...] = ()  # nodes that are to get another certificate
-    joins: tuple[Ask, ...] = ()  # standby nodes whose turn it is to join the ring
     reconcile: Reconcile | None = None
     suppress: bool = False
     revive: bool = False

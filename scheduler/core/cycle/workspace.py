@@ -44,7 +44,6 @@ class Cycle:
         self.trials: list[Try] = []
         self.tunings: list[Tuning] = []
         self.certify: list[Ask] = []
-        self.joins: list[Ask] = []
         self.reconcile: Reconcile | None = None
         self.suppress = self.revive = self.teardown = False
         self.wanted: set[Need] = set()
@@ -155,7 +154,6 @@ class Cycle:
             trials=tuple(self.trials),
             tunings=tuple(self.tunings),
             certify=tuple(self.certify),
-            joins=tuple(self.joins),
             reconcile=self.reconcile,
             suppress=self.suppress,
             revive=self.revive,

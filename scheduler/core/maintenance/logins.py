@@ -16,7 +16,7 @@ from scheduler.core.maintenance.progress import View
 from scheduler.core.nodes import deploy
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion
-from scheduler.core.state.lifecycle import by_index, is_down, is_joining
+from scheduler.core.state.lifecycle import by_index, is_down, may_live
 from scheduler.core.state.logins import Login
 from scheduler.core.state.operation import SCHEDULER, OperationRecord, OperationState
 from scheduler.core.state.operation_kinds import AUTHENTICATION, ROTATION
@@ -68,7 +68,10 @@ def _is_calm(state: ClusterState, made: bool) -> bool:
         return False
     if made and deploy.candidate(state) is not None:
         return False
-    return not any(node.intent is not None or is_down(node) or is_joining(node) for node in state.nodes.values())
+    return not any(
+        node.intent is not None or is_down(node) or (node.deployed is None and may_live(node))
+        for node in state.nodes.values()
+    )
 
 
 def note_logins(cycle: Cycle, view: View) -> None:

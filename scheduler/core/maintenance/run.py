@@ -166,7 +166,7 @@ def _forget_told(cycle: Cycle) -> None:
     told = cycle.state.memory.told
     if told:
         alive = {step.task.id for step in cycle.state.steps.values() if step.task and step.state is StepState.RUNNING}
-        alive |= {node.task.id for node in cycle.state.nodes.values() if node.task is not None}
+        alive |= {node.task.id for node in cycle.state.nodes.values() if node.intent is not None and node.task}
         kept = {task_id: at for task_id, at in told.items() if task_id in alive}
         cycle.replace_state(replace(cycle.state, memory=replace(cycle.state.memory, told=kept)))
 

@@ -56,7 +56,7 @@ class Launch:
     """The fields of one launch of one node; `volume` is the volume's resource JSON.
 
     A replacement has the address of the replaced node as `replace_address`. A `paused` node starts without Cassandra.
-    A `standby` node joins the ring later. `options` and `jvm_options` are added to those of the configuration.
+    `options` and `jvm_options` are added to those of the configuration.
     """
 
     node: str
@@ -72,7 +72,6 @@ class Launch:
     paused: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     jvm_options: tuple[str, ...] = ()
-    standby: bool = False
 
 
 def task_id(node: str, unique: str) -> str:
@@ -158,7 +157,6 @@ def node_launch(launch: Launch) -> NodeLaunch:
         encryption=cassandra.encryption,
         client_certificates=cassandra.client_certificates,
         client_authorities=cassandra.client_authorities,
-        standby=launch.standby,
     )
 
 

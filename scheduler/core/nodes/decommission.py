@@ -11,25 +11,14 @@ from dataclasses import replace
 
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interruption
 from scheduler.core.configuration.surplus import surplus
-from scheduler.core.cycle.workspace import Cycle, end_task
+from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.replacement import has_moved, vacate
 from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.ring.readiness import why_down
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, is_parked
-from scheduler.core.state.lifecycle import (
-    UNSEEN,
-    by_index,
-    has_ended,
-    is_leaving,
-    is_running,
-    is_standby,
-    is_up,
-    may_live,
-    never_joined,
-    previous_place,
-)
+from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, is_up, may_live, previous_place
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation import (
     SCHEDULER,
@@ -59,9 +48,7 @@ def depart(cycle: Cycle) -> None:
         if has_left(cycle.state, node) and not is_leaving(node):
             _note_left(cycle, node)
     for node in surplus(cycle.state):
-        if is_standby(node):
-            end_task(cycle, node.known_task, node.known_agent, f"NODES is {cycle.state.target.spec.nodes}")
-        elif node.deployed is None and node.intent is None and join_doubt(cycle.state, node) is None:
+        if node.deployed is None and node.intent is None and join_doubt(cycle.state, node) is None:
             _forget(cycle, node)
     _stop_if_wanted(cycle)
     _start(cycle)
@@ -82,13 +69,10 @@ def has_left(state: ClusterState, node: NodeRecord) -> bool:
 def join_doubt(state: ClusterState, node: NodeRecord) -> str | None:
     """Return why a node that is no member by its record may be one; None if it surely is not, and does not run.
 
-    It may have joined while no status of it arrived. Members that are up know each address of the ring. They know that
-    of a node in standby too, which surely has not joined.
+    It may have joined while no status of it arrived. Members that are up know each address of the ring.
     """
     if may_live(node):
         return f"{node.name} may still run"
-    if never_joined(node):
-        return None
     members = [other for other in by_index(state.nodes.values()) if other.deployed is not None]
     if node.task is None or not members:
         return None
@@ -164,10 +148,6 @@ def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
         # Its tokens are in the ring still: without a replacement, no node streams its data to the others.
         return Reason(Code.LEAVES, f"{wanted}: it leaves once it has been replaced, see the plan {RECOVERY}")
     if node.deployed is None:
-        if is_standby(node) and node.known_task.state in UNSEEN:
-            return Reason(Code.UNREACHABLE, f"{wanted}: its task is ended once its agent is seen again")
-        if is_standby(node):
-            return Reason(Code.LEAVES, f"{wanted}: its task is being ended before it joins")
         if may_live(node):
             return Reason(Code.LEAVES, f"{wanted}: it leaves once it has joined")
         doubt = join_doubt(state, node)

@@ -16,7 +16,6 @@ from scheduler.core.configuration.target import canary_block
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
-from scheduler.core.mesos.task_info import Seeds
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import (
@@ -27,7 +26,6 @@ from scheduler.core.nodes.recovery import (
     try_in_place,
 )
 from scheduler.core.nodes.replacement import doubtful_place, has_moved, kept_rack
-from scheduler.core.nodes.side_by_side import STANDBY, companion_seeds, companions, let_join, starts_in_standby
 from scheduler.core.ring.availability import are_down
 from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
@@ -39,13 +37,10 @@ from scheduler.core.state.lifecycle import (
     is_leaving,
     is_left_behind,
     is_running,
-    is_standby,
     may_live,
     previous_place,
 )
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
-from scheduler.core.state.operation import StepState
-from scheduler.core.state.operation_kinds import DECOMMISSION
 from scheduler.core.state.reason import Code, Reason
 
 REFUSED_SECONDS = 5.0
@@ -143,34 +138,12 @@ def _note_completed(cycle: Cycle) -> None:
 
 
 def deploy(cycle: Cycle) -> None:
-    """Launch the next node, or let it join, if it is its turn; of the first deployment, start others beside it."""
-    node = candidate(cycle.state) or _forced_standby(cycle.state)
-    if node is None:
+    """Launch the next node if it is its turn and an offer fits."""
+    node = candidate(cycle.state)
+    if node is None or may_live(node):
         return
-    if is_standby(node) and deploy_block(cycle.state, node, cycle.now) is None:
-        let_join(cycle, node)
-    elif not may_live(node) and deploy_block(cycle.state, node, cycle.now) is None:
-        _launch(cycle, node)
-    _start_beside(cycle, record_of(cycle.state, node.name))
-
-
-def _forced_standby(state: ClusterState) -> NodeRecord | None:
-    """Return a node that was to be left out, but that waits to join: one that can, if there is any."""
-    forced = [node for node in state.nodes.values() if is_standby(node) and node.index < state.target.spec.nodes]
-    return min(forced, key=lambda node: (not (is_running(node) and node.mode == STANDBY), node.index), default=None)
-
-
-def _start_beside(cycle: Cycle, first: NodeRecord) -> None:
-    """Launch the others of a group in standby, once the first of them has been launched and before one joins."""
-    for node in companions(cycle.state, first) if may_live(first) else ():
-        seeds = companion_seeds(cycle.state, first, node)
-        if seeds is None or standby_block(cycle.state, first, node, cycle.now) is not None:
-            return
-        cycle.wanted.add(Need(NeedKind.PLACEMENT, node.name))
-        _place(cycle, node, seeds, standby=True)
-
-
-def _launch(cycle: Cycle, node: NodeRecord) -> None:
+    if deploy_block(cycle.state, node, cycle.now) is not None:
+        return
     if node.reservation is not None:
         cycle.wanted.add(Need(NeedKind.NODE, node.name))
         if try_in_place(cycle, node):
@@ -181,9 +154,7 @@ def _launch(cycle: Cycle, node: NodeRecord) -> None:
         node = abandon(node)
         cycle.put(node)
     cycle.wanted.add(Need(NeedKind.PLACEMENT, node.name))
-    seeds = choose_seeds(cycle.state, node)
-    assert seeds is not None  # or the node would be blocked
-    _place(cycle, node, seeds, starts_in_standby(cycle.state, node, seeds))
+    _place(cycle, node)
 
 
 def _hold(cycle: Cycle, node: NodeRecord) -> None:
@@ -211,31 +182,7 @@ def abandon(node: NodeRecord) -> NodeRecord:
 
 
 def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
-    """Return why the candidate may not be launched, or let into the ring, now, apart from offers; None if it may."""
-    if (block := _start_block(state, node, now) or _joins_block(state, node, node)) is not None:
-        return block
-    if choose_seeds(state, node) is None:
-        return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up as its seed")
-    return None
-
-
-def standby_block(state: ClusterState, first: NodeRecord, node: NodeRecord, now: float) -> Reason | None:
-    """Return why a node may not start beside `first` now, apart from offers; None if it may."""
-    if not may_have_default_superuser(state, launch_stage(state, node)):
-        # It would join with a role manager that does nothing for an hour, since it is kept from making a superuser.
-        return Reason(Code.LOGINS, f"{node.name} starts once the superusers of the service are made")
-    return _start_block(state, node, now) or _joins_block(state, node, first)
-
-
-def _joins_block(state: ClusterState, node: NodeRecord, first: NodeRecord) -> Reason | None:
-    """Return which other node joins; `first`, beside which the node starts, is none of them."""
-    own = (node.index, first.index)
-    joining = [other.name for other in by_index(state.nodes.values()) if is_joining(other) and other.index not in own]
-    return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does") if joining else None
-
-
-def _start_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
-    """Return why no node may be added to the ring now; None if one may."""
+    """Return why the candidate may not be launched now, apart from offers; None if it may."""
     if (block := common_block(state, node, RECOVERY if has_moved(node) else DEPLOY, now)) is not None:
         return block
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
@@ -252,15 +199,11 @@ def _start_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     down = [] if _is_forced(node) else [other.name for other in members if is_down(other)]
     if down:
         return Reason(Code.NODE_DOWN, f"{node.name} does not join while {are_down(down)}")
-    if not has_moved(node) and (leaving := _leaving(state)) not in (None, node.name):
-        return Reason(Code.OTHER_JOB, f"{node.name} does not join while {leaving} leaves, see the plan {DECOMMISSION}")
+    if joining := [other.name for other in others if is_joining(other)]:
+        return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
+    if choose_seeds(state, node) is None:
+        return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up as its seed")
     return None
-
-
-def _leaving(state: ClusterState) -> str | None:
-    """Return the node that a job has leave the ring: its mode shows that only after the job has asked Cassandra."""
-    jobs = (step.task for step in state.steps.values() if step.kind == DECOMMISSION and step.state is StepState.RUNNING)
-    return next((job.node for job in jobs if job is not None), None)
 
 
 def _is_forced(node: NodeRecord) -> bool:
@@ -284,7 +227,7 @@ def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
     return cycle.now - task.updated_at >= SETTLE_SECONDS and node.agent.id in cycle.offers
 
 
-def _place(cycle: Cycle, node: NodeRecord, seeds: Seeds, standby: bool) -> None:
+def _place(cycle: Cycle, node: NodeRecord) -> None:
     others = [other for other in cycle.state.nodes.values() if other.index != node.index and other.agent is not None]
     try:
         fits = _fitting_offers(cycle, node, [other.agent for other in others if other.agent is not None])
@@ -299,6 +242,8 @@ def _place(cycle: Cycle, node: NodeRecord, seeds: Seeds, standby: bool) -> None:
     if chosen is None:
         cycle.waits[node.name] = _summary(cycle, node)
         return
+    seeds = choose_seeds(cycle.state, node)
+    assert seeds is not None
     known = cycle.state
     stage = launch_stage(known, node)
     start = Start(
@@ -311,7 +256,6 @@ def _place(cycle: Cycle, node: NodeRecord, seeds: Seeds, standby: bool) -> None:
         known.policy.digests,
         stage,
         may_have_default_superuser(known, stage),
-        standby,
     )
     cycle.take(launch_new(node, chosen, start), chosen)
 

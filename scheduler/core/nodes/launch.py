@@ -45,7 +45,7 @@ class Start:
 
     `digests` are the SHA-256 of bundles by address.
     `stage` is that of authentication and authorization. `makes_default_superuser`:
-    Cassandra may make its own, as usual. A node in `standby` starts beside others and joins the ring later.
+    Cassandra may make its own, as usual.
     """
 
     configuration: Configuration
@@ -57,7 +57,6 @@ class Start:
     digests: Digests = field(default_factory=dict)
     stage: Stage = field(default_factory=Stage)
     makes_default_superuser: bool = True
-    standby: bool = False
 
 
 def rack_of(spec: ClusterSpec, agent: Agent) -> str | None:
@@ -172,7 +171,6 @@ def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
         command_form=FORM,
         authentication=start.stage.authentication,
         authorization=start.stage.authorization,
-        standby=start.standby,
     )
     # What its peers said is about the task before.
     return replace(node, task=task, mode="UNKNOWN", missing=None, given_up=None)
@@ -204,7 +202,6 @@ def _fit(
             paused=is_paused(record),
             options=start.stage.options(configuration.spec),
             jvm_options=() if start.makes_default_superuser else _NO_DEFAULT_SUPERUSER,
-            standby=start.standby,
         )
     )
     return Fit(record, Accept(Purpose.NODE, record.name, offer.ids, (*before, build_launch(task))))

@@ -10,7 +10,7 @@ from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interr
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
-from scheduler.core.nodes import decommission, deploy, gates, intents, recovery, replacement, rollout, side_by_side
+from scheduler.core.nodes import decommission, deploy, gates, intents, recovery, replacement, rollout
 from scheduler.core.nodes.names import agent_name, intent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.ring import availability
@@ -25,7 +25,6 @@ from scheduler.core.state.lifecycle import (
     is_leaving,
     is_paused,
     is_running,
-    is_standby,
     is_up,
     may_live,
     task_agent,
@@ -48,8 +47,7 @@ _BLOCKED = {
     Code.RECONCILING: Status.PENDING,
 }
 
-# What a node in standby waits for that does not come by itself.
-_HELD = (Code.NO_STATUS, Code.SETTINGS_TRIED, Code.SETTINGS_REFUSED)
+
 _SHRINK = {Code.LEAVES: Status.IN_PROGRESS, Code.EARLIER_NODE: Status.PENDING}
 
 
@@ -181,8 +179,6 @@ def _deploy_status(
         return Status.COMPLETE, Reason(Code.LEFT, text)
     if node.forced:
         return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
-    if is_standby(node) and is_running(node) and node.mode == side_by_side.STANDBY:
-        return _standby_status(state, node, first, now)
     if may_live(node):
         return _live_status(state, node)
     if has_given_up(node):
@@ -192,18 +188,6 @@ def _deploy_status(
     if (block := deploy.deploy_block(state, node, now)) is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     return Status.PENDING, _wait_for_offer(state, node)
-
-
-def _standby_status(state: ClusterState, node: NodeRecord, first: str | None, now: float) -> tuple[Status, Reason]:
-    """Return how a node stands that has started beside others and waits to join."""
-    if first is not None and first != node.name:
-        return Status.PENDING, Reason(Code.EARLIER_NODE, f"Cassandra has started, and joins the ring after {first}")
-    if (block := deploy.deploy_block(state, node, now)) is not None:
-        return _BLOCKED.get(block.code, Status.WAITING), block
-    waits = side_by_side.join_reason(state, node, now)
-    if waits is None:
-        return Status.STARTED, Reason(Code.OTHER_JOINS, f"it is the turn of {node.name} to join the ring")
-    return Status.WAITING if waits.code in _HELD else Status.STARTED, waits
 
 
 def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:

@@ -9,7 +9,7 @@ from executor.protocol import NodeStatus
 from scheduler.core.ring.missing import describe_missing
 from scheduler.core.state.cluster import ClusterState, Sighting
 from scheduler.core.state.lifecycle import is_running, shorten
-from scheduler.core.state.node import NodeRecord, TaskRecord, TaskState
+from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.spec import ClusterSpec
 
@@ -40,8 +40,7 @@ def assess(state: ClusterState, node: NodeRecord) -> Readiness:
     peers = [peer for peer in state.nodes.values() if peer.index != node.index and _has_view(peer)]
     assert node.task is not None
     assert node.address is not None
-    since = _seen_since(state, node, node.task)
-    silent = [peer.name for peer in peers if sighting_since(state, peer, since) is None]
+    silent = [peer.name for peer in peers if sighting_since(state, peer, node.task.launched_at) is None]
     if silent:
         return Readiness(
             _about(Code.PEER_SILENT, f"has not reported yet whether it sees {node.name} as up", silent), tuple(silent)
@@ -50,11 +49,6 @@ def assess(state: ClusterState, node: NodeRecord) -> Readiness:
     if blind:
         return Readiness(_about(Code.PEER_VIEW, f"does not see {node.name} as up", blind), tuple(blind))
     return _schemas(state, node, peers)
-
-
-def _seen_since(state: ClusterState, node: NodeRecord, task: TaskRecord) -> float:
-    """Return since when a peer that sees the node sees a member: a standby node is in its gossip before it joins."""
-    return task.launched_at if task.join_at is None else state.sightings[node.name].mode_since
 
 
 def _has_view(peer: NodeRecord) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from scheduler.core.mesos.task_info import Seeds
 from scheduler.core.state.cluster import ClusterState
-from scheduler.core.state.lifecycle import by_index, is_running, is_standby, never_joined
+from scheduler.core.state.lifecycle import by_index
 from scheduler.core.state.node import NodeRecord, TaskState
 
 
@@ -21,11 +21,7 @@ def seed_addresses(state: ClusterState) -> tuple[str, ...]:
 
 def choose_seeds(state: ClusterState, node: NodeRecord) -> Seeds | None:
     """Return the seeds for a launch of this node; None while no member is up that it could contact."""
-    others = [
-        other
-        for other in by_index(state.nodes.values())
-        if other.index != node.index and other.task and not never_joined(other)
-    ]
+    others = [other for other in by_index(state.nodes.values()) if other.index != node.index and other.task]
     if addresses := seed_addresses(state):
         alone = node.deployed is not None and not any(_serves(other) for other in others)
         return Seeds(addresses, self_seed=alone)
@@ -33,13 +29,6 @@ def choose_seeds(state: ClusterState, node: NodeRecord) -> Seeds | None:
         return Seeds((), self_seed=True)
     serving = tuple(other.address for other in others if other.address and _serves(other))
     return Seeds(serving[: state.target.spec.seeds], self_seed=False) if serving else None
-
-
-def seeds_beside(state: ClusterState, first: NodeRecord) -> Seeds | None:
-    """Return the seeds of a node that starts beside the first one of an empty cluster; None before that one starts."""
-    if seed_addresses(state) or first.address is None or not is_running(first) or is_standby(first):
-        return None
-    return Seeds((first.address,), self_seed=False)
 
 
 def _serves(node: NodeRecord) -> bool:

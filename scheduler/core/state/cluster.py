@@ -213,7 +213,6 @@ class Memory:
     at: float = 0.0  # the time of the last cycle
     trial: Trial | None = None
     certified: Mapping[str, float] = field(default_factory=dict)  # by task id: the last call to get a certificate
-    ordered: Mapping[str, float] = field(default_factory=dict)  # by task id: the last order to join the ring
     settling: Mapping[str, float] = field(default_factory=dict)  # by task id: since when its node is ready
     missing_keys: MissingKeys = MissingKeys()
 

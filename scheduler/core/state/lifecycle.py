@@ -49,18 +49,8 @@ def is_up(node: NodeRecord) -> bool:
 
 
 def is_joining(node: NodeRecord) -> bool:
-    """Return whether the node joins the ring, or can do so; one in standby waits to be let in."""
-    return node.deployed is None and may_live(node) and not never_joined(node)
-
-
-def is_standby(node: NodeRecord) -> bool:
-    """Return whether the node was started beside others and has not been let into the ring."""
-    return may_live(node) and never_joined(node)
-
-
-def never_joined(node: NodeRecord) -> bool:
-    """Return whether the newest launch was one in standby, and has not been let into the ring."""
-    return node.deployed is None and node.task is not None and node.task.standby and node.task.join_at is None
+    """Return whether the node joins the ring, or can do so."""
+    return node.deployed is None and may_live(node)
 
 
 def is_down(node: NodeRecord) -> bool:

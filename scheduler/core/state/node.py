@@ -122,8 +122,6 @@ class TaskRecord:
     command_form: int = field(default=1, metadata=ADDED)
     authentication: str = field(default="off", metadata=ADDED)
     authorization: str = field(default="off", metadata=ADDED)
-    standby: bool = field(default=False, metadata=ADDED)  # started beside others, to join when it is its turn
-    join_at: float | None = field(default=None, metadata=ADDED)  # since when a standby node is to join
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,13 @@ def test_three_nodes_come_up_one_after_another() -> None:
             Expect.plan(Status.IN_PROGRESS),
             Send.time(),
             Expect.step("node-0", Status.STARTED, "MODE", says="mode: JOINING"),
-            Send.until_step("node-0", Status.COMPLETE),
-            Expect.launched("node-1", "node-2"),
-            Send.until_mode("node-1", "JOINING"),
-            Expect.step("node-2", Status.PENDING, "EARLIER_NODE", says="joins the ring after node-1"),
-            Send.until_complete(),
             Expect.launched(),
+            Send.until_step("node-0", Status.COMPLETE),
+            Expect.launched(),
+            Send.time(),
+            Expect.launched("node-1"),
+            Send.until_complete(),
+            Expect.launched("node-2"),
             Expect.plan(Status.COMPLETE),
             Expect.plan(Status.COMPLETE, "recovery"),
         ]
@@ -112,7 +113,7 @@ def test_no_node_joins_while_a_member_is_down() -> None:
     world = World(spec(4), agents(4))
     play(
         [
-            Send.until_mode("node-2", "JOINING"),
+            Send.until_step("node-2", Status.STARTED),
             Send.agent_lost("127.0.0.2"),
             Send.until_step("node-2", Status.COMPLETE),
             *RUN_ON,
@@ -159,12 +160,12 @@ def test_a_scheduler_restart_touches_nothing() -> None:
     play(
         [
             Send.until_step("node-1", Status.STARTED),
-            Expect.launched("node-0", "node-1", "node-2"),
+            Expect.launched("node-0", "node-1"),
             Send.scheduler_restart(),
             Send.time(0.1),
             Expect.launched(),
             Send.until_complete(),
-            Expect.launched(),
+            Expect.launched("node-2"),
             Send.scheduler_restart(),
             *RUN_ON,
             Expect.launched(),

@@ -19,15 +19,7 @@ Json = Mapping[str, Any]
 
 RETRY_SECONDS = 10.0
 # The changes that an executor reports unasked.
-_NEWS = (
-    "mode",
-    "native_transport_running",
-    "host_id",
-    "gossip_running",
-    "unreachable",
-    "silent_clients",
-    "refused_clients",
-)
+_NEWS = ("mode", "native_transport_running", "host_id", "unreachable", "silent_clients", "refused_clients")
 
 
 class Executors:

@@ -15,7 +15,7 @@ from tests.simulation.engine.life import Life
 from tests.simulation.engine.machines import Agent
 from tests.simulation.engine.samples import begin
 
-LOSABLE = ("STATUS", "WORD", "ANSWER", "REPLY", "OPERATION", "REPORT", "TUNING", "JOIN")
+LOSABLE = ("STATUS", "WORD", "ANSWER", "REPLY", "OPERATION", "REPORT", "TUNING")
 REPEATABLE = ("UPDATE", "REPLY", "OPERATION", "REPORT")
 REFUSABLE = ("RESERVE", "CREATE", "LAUNCH", "DESTROY", "UNRESERVE")
 HOUR = 3600.0

@@ -214,9 +214,7 @@ class Mesos(Executors):
         if task.job is not None:
             task.job.cancelled = True
             return
-        process = self.ring.processes.get(task_id)
-        if process is None or not process.launch.standby or process.data.member:  # a standby can start again
-            self.kills.append(task_id)
+        self.kills.append(task_id)
         self.ring.stop(task_id)
         self._end(task_id, "TASK_KILLED", "", "killed")
 
@@ -248,12 +246,6 @@ class Mesos(Executors):
         task, process = self.task(task_id), self.ring.processes.get(task_id)
         if task is not None and process is not None and task.agent.reachable and task.agent.registered:
             self._emit("REPLY", StatusReply("", node, task_id, self.ring.status(process)))
-
-    def join(self, task_id: str) -> None:
-        """Pass the order to join on to an executor."""
-        task = self.task(task_id)
-        if task is not None and task.agent.reachable and task.agent.registered:
-            self.ring.join(task_id)
 
     def certify(self, task_id: str) -> None:
         """Have a node get another certificate; its next status shows it."""

@@ -41,11 +41,9 @@ class Process:
     unreachable: tuple[str, ...] = ()
     last_words: str = ""
     cut: bool = False  # no peer hears of it
-    gossips: bool = False  # in standby: it is in the gossip without a place in the ring
     certificate: CertificateFacts | None = None
     plain_clients: tuple[str, ...] | None = None
     uncertified_clients: tuple[str, ...] | None = None
-    told_to_join: bool = False
     # What it said last: of what, and the status.
     said: tuple[tuple[object, ...], NodeStatus] | None = None
 
@@ -53,7 +51,7 @@ class Process:
         """Return all that its status is made of."""
         return (
             self.mode, self.native, self.data.host_id, self.address, self.schema, self.view, self.unreachable,
-            self.certificate, self.plain_clients, self.uncertified_clients, self.launch, self.gossips,
+            self.certificate, self.plain_clients, self.uncertified_clients, self.launch,
         )  # fmt: skip
 
     def status(self) -> NodeStatus:
@@ -61,8 +59,8 @@ class Process:
             mode=self.mode,
             joined=self.mode == "NORMAL",
             native_transport_running=self.native,
-            gossip_initialized=self.mode != "STARTING" or self.gossips,
-            gossip_running=self.mode != "STARTING" or self.gossips,
+            gossip_initialized=self.mode != "STARTING",
+            gossip_running=self.mode != "STARTING",
             host_id=self.data.host_id,
             endpoint=self.address,
             schema=self.schema,
@@ -115,9 +113,7 @@ class Ring:
         """Note a node that refuses clients which others let in without a question, or that has no superuser."""
         if stage_of(process.launch) != "on" or not self.members:
             return
-        # One in standby serves no clients, and starts again before it joins.
-        serving = [item.launch for item in self.processes.values() if item.told_to_join or not item.launch.standby]
-        off = [launch.node for launch in serving if stage_of(launch) == "off"]
+        off = [item.launch.node for item in self.processes.values() if stage_of(item.launch) == "off"]
         if off:
             self.violations.append(f"{process.launch.node} enforces authentication, and {off} do not know it")
         if not self.superusers:
@@ -160,9 +156,7 @@ class Ring:
         """Let time pass for every process; returns those that died by themselves."""
         died: list[Process] = []
         talking = [
-            process
-            for process in self.processes.values()
-            if (process.mode in ("JOINING", "NORMAL") or process.gossips) and not process.cut
+            process for process in self.processes.values() if process.mode in ("JOINING", "NORMAL") and not process.cut
         ]
         view = tuple(sorted(peer.address for peer in talking))
         for process in list(self.processes.values()):
@@ -172,9 +166,7 @@ class Ring:
             process.age += 1
             if process.data.left and process.mode == "NORMAL":
                 self._leave(process)
-            if process.launch.standby and not process.told_to_join:
-                self._wait(process, died)
-            elif process.mode in ("STARTING", "STANDBY"):
+            if process.mode == "STARTING":
                 self._begin(process, died)
             elif process.mode == "JOINING" and process.age >= 2 and not process.cut:
                 self._finish(process, died)
@@ -191,26 +183,6 @@ class Ring:
         self.members.discard(process.data.host_id or "")
         if self.owners.get(process.launch.node) is process.data:
             del self.owners[process.launch.node]
-
-    def join(self, task_id: str) -> None:
-        """Let a standby process join: from its executor, on the scheduler's order."""
-        process = self.processes.get(task_id)
-        if process is not None and process.launch.standby and process.mode == "STANDBY":
-            process.told_to_join = True
-
-    def _wait(self, process: Process, died: list[Process]) -> None:
-        """Let a standby process start: once its seed does, and not during another's join; then it meets the seed."""
-        seeds = [peer for peer in self.processes.values() if peer.address in process.launch.seeds and not peer.cut]
-        if not process.gossips:
-            if not any(peer.mode in ("JOINING", "NORMAL") for peer in seeds):
-                process.age = 0
-            elif any(peer.mode == "JOINING" and not peer.launch.self_seed for peer in self.processes.values()):
-                process.last_words = "Other bootstrapping/leaving/moving nodes detected, cannot bootstrap"
-                died.append(process)
-            else:
-                process.gossips = True
-        else:
-            process.mode = "STANDBY" if any(peer.mode == "NORMAL" for peer in seeds) else "STARTING"
 
     def _begin(self, process: Process, died: list[Process]) -> None:
         if process.data.left:

@@ -22,7 +22,6 @@ from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan
 from scheduler.core.state.cluster import ClusterState, Stored
 from scheduler.core.state.codec import changes, encode_record, load, removals
-from scheduler.core.state.lifecycle import is_standby
 from scheduler.core.state.logins import Login, LoginsRecord
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationState, StepState
@@ -216,8 +215,6 @@ class Scheduler:
             yield partial(mesos.try_settings, trial)
         for ask in decision.certify:
             yield partial(self._certify, ask.task_id)
-        for ask in decision.joins:
-            yield partial(self._join, ask.task_id)
         for tuning in decision.tunings:
             yield partial(self._tune, tuning)
         if decision.suppress:
@@ -236,10 +233,6 @@ class Scheduler:
     def _tune(self, tuning: Tuning) -> None:
         if not self.lose("TUNING"):
             self.mesos.tune(tuning.task_id, tuning.values)
-
-    def _join(self, task_id: str) -> None:
-        if not self.lose("JOIN"):
-            self.mesos.join(task_id)
 
     def _certify(self, task_id: str) -> None:
         if not self.lose("CERTIFY"):
@@ -288,9 +281,6 @@ class Scheduler:
         """`node` as it is stored before the kill is sent."""
         intended = node is not None and node.intent is not None and node.intent.begun_at is not None
         intended = intended or self.state.uninstall is not None
-        ordered = node is not None and node.task is not None and node.task.join_at is not None
-        if node is not None and (is_standby(node) or (ordered and node.mode == "STARTING")):
-            return  # it has no data, and no place in the ring
         if node is not None and node.task is not None and node.task.id == kill.task_id and not intended:
             self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
         for step in self.state.steps.values():

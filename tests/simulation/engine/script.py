@@ -161,20 +161,6 @@ class Send:
         return Line(f"Send.until_step({node!r}, {status}, {plan!r}, phase={phase!r})", run)
 
     @staticmethod
-    def until_mode(node: str, mode: str, cycles: int = 100) -> Line:
-        """Go on until the node has reported this mode."""
-
-        def run(world: World) -> None:
-            for _ in range(cycles):
-                record = world.scheduler.state.nodes.get(node)
-                if record is not None and record.mode == mode:
-                    return
-                world.go_on(1.0)
-            raise AssertionError(f"{node} is not {mode} after {cycles} cycles")
-
-        return Line(f"Send.until_mode({node!r}, {mode})", run)
-
-    @staticmethod
     def until_ended(kind: str, cycles: int = 100) -> Line:
         """Go on until the newest operation of this kind is over, however it ends."""
 

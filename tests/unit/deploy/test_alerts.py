@@ -184,11 +184,6 @@ class TestPromtool:
         }
         self.prove(tmp_path, [case({**HEALTHY, **series}, {"CassandraNodeDown"})])
 
-    def test_nodes_in_standby_are_not_down(self, tmp_path: Path) -> None:
-        """They are no members yet; those of a new cluster wait for hours while its deployment is interrupted."""
-        series: dict[str, str | None] = {f'{C}_up{{mode="STANDBY",node="node-{number}"}}': "0x600" for number in (2, 3)}
-        self.prove(tmp_path, [case({**HEALTHY, **series}, set())])
-
     def test_the_disk_of_a_node_that_went_down_stays_full(self, tmp_path: Path) -> None:
         """The size comes with Cassandra's figures, which end with it; the executor reports the free bytes on."""
         series = {

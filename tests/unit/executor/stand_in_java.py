@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-MODE: dict[str, Any] = {"OperationMode": "NORMAL", "NativeTransportRunning": True}
+MODE = {"OperationMode": "NORMAL"}
 
 
 def option(name: str, default: str = "") -> str:
@@ -21,8 +21,6 @@ def option(name: str, default: str = "") -> str:
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     if request["type"] == "exec" and request["operation"] == "getTablesForKeyspace":
         return {"status": 200, "value": ["users"]}
-    if request["type"] == "exec" and request["operation"] in ("joinRing", "startNativeTransport"):
-        return join(request["operation"])
     if request["type"] == "exec" and request["operation"] != "drain":
         if option("standin.work") == "hang":
             time.sleep(60)
@@ -35,21 +33,13 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
             return {"status": 500, "error": "java.lang.IllegalStateException : cannot drain"}
         MODE["OperationMode"] = "DRAINED"
         return {"status": 200, "value": None}
-    values: dict[str, Any] = {"Joined": True, "Initialized": True, "LiveNodes": ["127.0.2.9"], **MODE}
+    values: dict[str, Any] = {**MODE, "Joined": True, "NativeTransportRunning": True, "LiveNodes": ["127.0.2.9"]}
     values |= {"Keyspaces": ["app", "system"], "NonLocalStrategyKeyspaces": ["app"]}
     if version := option("standin.schema"):  # its keyspaces' replication is then asked for, and answered with 0
         values |= {"SchemaVersion": version, "Datacenter": "dc1"}
     if request["attribute"] not in values:
         return {"status": 404, "error": "javax.management.AttributeNotFoundException : No such attribute"}
     return {"status": 200, "value": values[request["attribute"]]}
-
-
-def join(operation: str) -> dict[str, Any]:
-    """Join the ring, or serve clients, unless this step is to fail."""
-    if option("standin.refuses") == operation:
-        return {"status": 500, "error": "java.lang.IllegalStateException : Unable to contact any seeds"}
-    MODE.update({"OperationMode": "NORMAL"} if operation == "joinRing" else {"NativeTransportRunning": True})
-    return {"status": 200, "value": None}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -75,8 +65,6 @@ def main() -> None:
         MODE["OperationMode"] = mode
         words = "ERROR [main] now - Bootstrap will have to be restarted.\n"
         (Path(option("cassandra.logdir")) / "system.log").write_text(words)
-    if option("cassandra.join_ring") == "false":
-        MODE.update({"OperationMode": "STARTING", "NativeTransportRunning": False, "LiveNodes": ["127.0.2.8"]})
     config = next(item.partition("=config=")[2] for item in sys.argv if "=config=" in item)
     properties = dict(line.split("=", 1) for line in Path(config).read_text().splitlines())
     if option("standin.term") == "ignore":

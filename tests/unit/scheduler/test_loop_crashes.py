@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from executor.protocol import JoinRing, encode_message, parse_message
+from executor.protocol import encode_message
 from scheduler.core.cycle.decision import Accept, Ask, Decline, Kill, Reconcile
 from scheduler.core.mesos.updates import Disconnected
 from scheduler.core.plans.plan import Status
@@ -94,10 +94,8 @@ class Sender:
         self._send(lambda: self._mesos.reconcile(reconcile.tasks))
 
     def message(self, ask: Ask, data: str) -> None:
-        if isinstance(parse_message(data), JoinRing):
-            self._send(lambda: self._mesos.join(ask.task_id))
-        else:
-            self._send(lambda: self._mesos.ask(ask.task_id, ask.node))
+        assert data
+        self._send(lambda: self._mesos.ask(ask.task_id, ask.node))
 
     def suppress(self) -> None:
         self._send(self._mesos.suppress)

@@ -24,7 +24,6 @@ FILES = Files(
         ({"gc": "SERIAL", "heap_new_mb": 64}, {"-XX:+UseSerialGC", "-Xmn64M"}, {"-XX:+UseG1GC"}),
         ({"heap_new_mb": 64}, {"-XX:+UseG1GC"}, {"-Xmn64M"}),
         ({"replace_address": "10.0.0.9"}, {"-Dcassandra.replace_address_first_boot=10.0.0.9"}, set()),
-        ({"standby": True}, {"-Dcassandra.join_ring=false", "-Dcassandra.start_native_transport=false"}, set()),
     ],
 )
 def test_arguments(changes: dict[str, object], there: set[str], absent: set[str]) -> None:

@@ -76,10 +76,6 @@ def test_control_characters_in_lists(name: str, bad: str) -> None:
         ({"client_authorities": f"{PEM}{KEY}"}, "client_authorities must be certificates in PEM"),
         ({"client_certificates": "optional", "encryption": "required"}, "client_certificates must be off without"),
         ({"client_certificates": "required", "client_authorities": PEM}, "client_certificates must be off without"),
-        ({"standby": 1}, "standby must be true or false"),
-        ({"standby": True}, "standby must be false for a node that is its own seed"),
-        ({"standby": True, "self_seed": False, "paused": True}, "standby must be false"),
-        ({"standby": True, "self_seed": False, "replace_address": "10.0.0.9"}, "standby must be false"),
     ],
 )
 def test_rules(changes: dict[str, Any], words: str) -> None:

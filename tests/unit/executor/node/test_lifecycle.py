@@ -227,7 +227,7 @@ def test_an_installation_that_breaks_is_reported(driver: Driver, monkeypatch: py
     def broken(*_arguments: object) -> None:
         raise ZeroDivisionError("something\nnobody thought of")
 
-    monkeypatch.setattr("executor.node.preparation.install", broken)
+    monkeypatch.setattr("executor.node.lifecycle.install", broken)
     driver.launch(make_launch())
     assert driver.end() == ("TASK_FAILED", "installation: ZeroDivisionError: 'something\\nnobody thought of'")
 
