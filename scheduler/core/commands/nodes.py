@@ -20,7 +20,7 @@ from scheduler.core.nodes.intents import departing, is_over
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import is_rolled_out
 from scheduler.core.nodes.replacement import lost_reason, may_give_way, move_back, place_again
-from scheduler.core.ring.availability import ring_strain, survey
+from scheduler.core.ring.availability import Ring, ring_strain, survey
 from scheduler.core.ring.racks import rack_problem
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.lifecycle import UNSEEN, by_index, is_leaving, is_paused
@@ -56,7 +56,7 @@ def _restart(state: ClusterState, command: RestartNodes, now: float) -> ClusterS
         return Refusal(RefusalKind.CONFLICT, problem)
     if command.by_rack and (problem := rack_problem(state)) is not None:
         return Refusal(RefusalKind.CONFLICT, f"no rack can be restarted as a whole: {problem}")
-    if not command.forced and (problem := _strain(state, nodes, "restart", "restarts")) is not None:
+    if not command.forced and (problem := _strain(survey(state), nodes, "restart", "restarts")) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     changed = {node.name: _intend_restart(node, command, now) for node in nodes}
     return replace(state, nodes={**state.nodes, **changed})
@@ -78,7 +78,7 @@ def _pause(state: ClusterState, command: PauseNode, now: float) -> ClusterState 
     before = node.intent if node.intent is not None and node.intent.kind is IntentKind.RESTART else None
     if (problem := _restart_problem(node if before is None else replace(node, intent=None))) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
-    if not command.forced and (problem := _strain(state, [node], "pause", "pauses")) is not None:
+    if not command.forced and (problem := _strain(survey(state), [node], "pause", "pauses")) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
     assert node.task is not None
     intent = Intent(IntentKind.PAUSE, now, node.task.id, _REQUESTED, command.principal, command.forced)
@@ -116,11 +116,13 @@ def _replace(state: ClusterState, command: ReplaceNode, now: float) -> ClusterSt
         return replace(state, nodes={**state.nodes, node.name: forced})
     if (problem := _replacement_problem(state, node)) is not None:
         return Refusal(RefusalKind.CONFLICT, problem)
-    if not command.forced and (leaving := departing(survey(state), node)) is not None:
-        words = f"{leaving} leaves the ring; with force=true the replacement of {node.name} waits for that"
-        return Refusal(RefusalKind.CONFLICT, words)
-    if not command.forced and (problem := _strain(state, [node], "replacement", "replaces")) is not None:
-        return Refusal(RefusalKind.CONFLICT, problem)
+    if not command.forced:
+        ring = survey(state)
+        if (leaving := departing(ring, node)) is not None:
+            words = f"{leaving} leaves the ring; with force=true the replacement of {node.name} waits for that"
+            return Refusal(RefusalKind.CONFLICT, words)
+        if (problem := _strain(ring, [node], "replacement", "replaces")) is not None:
+            return Refusal(RefusalKind.CONFLICT, problem)
     assert node.task is not None
     intent = Intent(IntentKind.REPLACE, now, node.task.id, _REQUESTED, command.principal, command.forced)
     return replace(state, nodes={**state.nodes, node.name: replace(node, intent=intent)})
@@ -213,9 +215,8 @@ def _under_way(node: NodeRecord, intent: Intent) -> str:
     return f"{intent_name(node)} is under way already: {intent.reason}{out}"
 
 
-def _strain(state: ClusterState, nodes: list[NodeRecord], noun: str, verb: str) -> str | None:
+def _strain(ring: Ring, nodes: list[NodeRecord], noun: str, verb: str) -> str | None:
     """Return why the ring cannot spare these nodes one after another, and what force would do; None if it can."""
-    ring = survey(state)
     names = nodes[0].name if len(nodes) == 1 else "all nodes"
     waits = f"with force=true the {noun} of {names} waits for that"
     for other in ring.begun:

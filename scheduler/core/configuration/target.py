@@ -14,6 +14,7 @@ from typing import Any
 
 from executor.certificate_messages import OFF, OPTIONAL, REQUIRED
 from executor.json_codec import decode, encode
+from executor.sentences import by_number
 from scheduler.core.configuration.client_certificates import refused_requirement
 from scheduler.core.configuration.overrides import Wanted
 from scheduler.core.configuration.standing_plans import DEPLOY, plan_record
@@ -115,7 +116,7 @@ def refused_encryption(
         if node.task is not None and node.task.configuration in configurations
         if node.deployed is not None or may_live(node)
     }
-    found = sorted((name for name, encryption in launches.items() if encryption == other), key=_index)
+    found = sorted((name for name, encryption in launches.items() if encryption == other), key=by_number)
     if not found:
         return requirement
     return (
@@ -124,10 +125,6 @@ def refused_encryption(
         f"{'run' if len(found) > 1 else 'runs'} with {other}: they could not talk to each other. "
         f"Change it to {OPTIONAL} first, and go on when that is rolled out",
     )
-
-
-def _index(name: str) -> int:
-    return int(name.rpartition("-")[2])
 
 
 def _fixed_fields(old: ClusterSpec, new: ClusterSpec) -> list[tuple[str, Any, Any]]:
