@@ -249,7 +249,7 @@ class World:
         profile = ExecutionProfile(
             load_balancing_policy=WhiteListRoundRobinPolicy(contacts),
             consistency_level=ConsistencyLevel.QUORUM,
-            request_timeout=30.0,
+            request_timeout=patient(30.0),
         )
         cluster = Cluster(
             contacts,

@@ -132,7 +132,7 @@ class RingNode:
         profile = ExecutionProfile(
             load_balancing_policy=WhiteListRoundRobinPolicy([self.address]),
             consistency_level=consistency,
-            request_timeout=60.0,
+            request_timeout=patient(60.0),
         )
         cluster = Cluster(
             [self.address],

@@ -17,6 +17,7 @@ from executor.jmx.jolokia import STORAGE_SERVICE, JolokiaError
 from tests.disks import CannotMountError, Disk, small_disk
 from tests.feature.executor_agent import Node, running_node
 from tests.feature.test_executor_cassandra import LAUNCH
+from tests.waiting import patient
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(300)]
 
@@ -66,8 +67,8 @@ def cql() -> Iterator[Session]:
 
 def create(session: Session) -> None:
     replication = "{'class': 'NetworkTopologyStrategy', 'dc1': 1}"
-    session.execute(f"CREATE KEYSPACE kept WITH replication = {replication}", timeout=30.0)
-    session.execute("CREATE TABLE kept.rows (id int PRIMARY KEY, body blob)", timeout=30.0)
+    session.execute(f"CREATE KEYSPACE kept WITH replication = {replication}", timeout=patient(30.0))
+    session.execute("CREATE TABLE kept.rows (id int PRIMARY KEY, body blob)", timeout=patient(30.0))
 
 
 def write(session: Session, rows: int) -> set[int]:
@@ -90,7 +91,7 @@ def end(node: Node, task_id: str) -> str:
 
 def read() -> set[int]:
     with cql() as session:
-        return {row.id for row in session.execute("SELECT id FROM kept.rows", timeout=30.0)}
+        return {row.id for row in session.execute("SELECT id FROM kept.rows", timeout=patient(30.0))}
 
 
 def volume_of(node: Node) -> Path:

@@ -29,16 +29,17 @@ RESERVATION = {"type": "DYNAMIC", "role": ROLE, "principal": PRINCIPAL}
 class MasterProcess:
     """``python -m localmesos master``."""
 
-    def __init__(self, work_dir: Path) -> None:
+    def __init__(self, work_dir: Path, missed_pings: int) -> None:
         self.port = free_port("127.0.0.1")
         self.address = f"127.0.0.1:{self.port}"
         self.work_dir = work_dir
+        self.missed_pings = missed_pings
         self.start()
 
     def start(self) -> None:
         command = [sys.executable, "-m", "localmesos", "master", "--port", str(self.port)]
         command += ["--work-dir", str(self.work_dir), "--allocation-interval", "200ms"]
-        command += ["--agent-ping-timeout", "1secs", "--max-agent-ping-timeouts", "3"]
+        command += ["--agent-ping-timeout", "1secs", "--max-agent-ping-timeouts", str(self.missed_pings)]
         self.work_dir.mkdir(parents=True, exist_ok=True)
         with (self.work_dir / "master.log").open("a") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -53,8 +54,14 @@ class MasterProcess:
 
 
 @pytest.fixture
-def master_process(tmp_path: Path) -> Iterator[MasterProcess]:
-    master = MasterProcess(tmp_path / "master")
+def missed_pings() -> int:
+    """Return after how many unanswered pings the master gives up an agent: one that starts again needs a while."""
+    return 60
+
+
+@pytest.fixture
+def master_process(tmp_path: Path, missed_pings: int) -> Iterator[MasterProcess]:
+    master = MasterProcess(tmp_path / "master", missed_pings)
     yield master
     master.kill()
 
@@ -260,6 +267,7 @@ def test_agent_that_leaves_is_unregistered(node: AgentProcess, scheduler: Schedu
     assert not processes_below(node.work_dir)
 
 
+@pytest.mark.parametrize("missed_pings", [3])
 def test_agent_given_up_for_lost_returns_with_its_task(node: AgentProcess, scheduler: SchedulerClient) -> None:
     launch(scheduler)
     pid = scheduler.update("TASK_RUNNING", "t1")["container_status"]["executor_pid"]
