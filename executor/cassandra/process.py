@@ -69,7 +69,8 @@ class Cassandra:
             serving = self._serves and native_transport.answers(self._address, self._native_port, timeout / 2)
             return replace(status, native_transport_running=serving)
         self._forget_secret()
-        self._ask_again(status)
+        if status.gossip_initialized:
+            self._ask_again()
         try:
             status = self._with_plain_clients(self._with_replication(status, timeout), timeout)
             status = self._with_uncertified_clients(self._with_clients(status))
@@ -89,10 +90,10 @@ class Cassandra:
         """Return Cassandra's figures, at most ten seconds old; None if it does not report them."""
         return self._gatherer.gather()
 
-    def _ask_again(self, status: NodeStatus) -> None:
+    def _ask_again(self) -> None:
         """Have Cassandra ask the peers again that only one lost question keeps down in its view."""
         try:
-            asked = self._echoes.retry(self.jolokia, status.unreachable)
+            asked = self._echoes.retry(self.jolokia)
         except JolokiaError as error:
             _LOG.warning("Cassandra cannot be told to ask again whether its peers are up: %s", error)
             return

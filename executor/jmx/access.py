@@ -70,7 +70,7 @@ ALLOWED: Mapping[str, Allowed] = {
     f"{_METRICS}:type=Table,name=LiveDiskSpaceUsed,*": Allowed(attributes=("Count",)),
     f"{_METRICS}:type=Table,name=LiveSSTableCount,*": Allowed(attributes=("Value",)),
     f"{_METRICS}:type=Table,name=MemtableColumnsCount,*": Allowed(attributes=("Value",)),
-    f"{_NET}:type=FailureDetector": Allowed(attributes=("PhiValues",)),
+    f"{_NET}:type=FailureDetector": Allowed(attributes=("PhiValues", "SimpleStates")),
     f"{_METRICS}:type=Client,name=Connections": Allowed(attributes=("Value",)),
     f"{_NET}:type=MessagingService": Allowed(attributes=("DroppedMessages",), operations=("reloadSslCertificates",)),
     "org.apache.cassandra.hints:type=HintsService": Allowed(attributes=("PendingHints",)),

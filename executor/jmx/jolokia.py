@@ -17,6 +17,7 @@ from executor.number_text import LARGEST
 
 STORAGE_SERVICE = "org.apache.cassandra.db:type=StorageService"
 ENDPOINT_SNITCH = "org.apache.cassandra.db:type=EndpointSnitchInfo"
+FAILURE_DETECTOR = "org.apache.cassandra.net:type=FailureDetector"
 
 # Answers are far smaller; a longer one is cut and then not valid JSON.
 _MAXIMUM_ANSWER = 64 * 1024 * 1024

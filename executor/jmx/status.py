@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from executor.jmx.jolokia import ENDPOINT_SNITCH, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
+from executor.jmx.jolokia import ENDPOINT_SNITCH, FAILURE_DETECTOR, STORAGE_SERVICE, Attribute, Jolokia, JolokiaError
 from executor.jmx.replication import Replication
 from executor.protocol import NodeStatus
 
@@ -26,7 +26,7 @@ _STORAGE_SERVICE = (
 )  # fmt: skip
 _SNITCH = ("Datacenter", "Rack")
 _LOAD = Attribute("org.apache.cassandra.metrics:type=Storage,name=Load", "Count")
-_PHI = Attribute("org.apache.cassandra.net:type=FailureDetector", "PhiValues")
+_PHI = Attribute(FAILURE_DETECTOR, "PhiValues")
 # Cassandra marks a peer as down at 8, after some 18 s without a message (after half of that soon after a start). At a
 # fifth of it, the scheduler queries that peer's executor, which answers while its Cassandra only pauses.
 _DOUBT = 1.5

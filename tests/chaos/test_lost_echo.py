@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from devcluster import processes
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import wait_for
 
@@ -53,3 +55,16 @@ def test_a_lost_question_is_asked_again(ring: World) -> None:
     for node in (WITNESS, ASKS):
         wait_for(f"{node} sees {PAUSES}", sees(ring, node, address), 90.0)
     assert ring.task_ids() == tasks
+
+
+def test_a_node_that_starts_asks_a_pausing_peer_again(ring: World) -> None:
+    """It has never seen the peer as up, so that the peer is not among those that it counts as unreachable."""
+    address = ring.read(f"/v1/nodes/{PAUSES}/info")["hostname"]
+    before = ring.task_ids()
+    with ring.halted(ring.cassandras_on(ring.agent_of(PAUSES))):
+        (restarts,) = ring.cassandras_on(ring.agent_of(ASKS))
+        assert processes.send(restarts, signal.SIGKILL)
+        wait_for("another task", lambda: ring.task_ids()[ASKS] != before[ASKS], 90.0)
+        wait_for("the question is lost, and asked again", has_asked(ring, ASKS), 120.0)
+    wait_for(f"{ASKS} sees {PAUSES}", sees(ring, ASKS, address), 90.0)
+    assert {**ring.task_ids(), ASKS: ""} == {**before, ASKS: ""}

@@ -17,12 +17,17 @@ PEER, OTHER = "10.0.0.2", "10.0.0.3"
 
 @dataclass
 class Asked:
-    """A Cassandra that has our MBean, and waits in vain for the answers of these peers."""
+    """A Cassandra that has our MBean, takes some peers as down, and waits in vain for the answers of others."""
 
+    down: tuple[str, ...] = (PEER,)
     waiting: set[str] = field(default_factory=lambda: {PEER})
     forgotten: list[list[str]] = field(default_factory=list)
 
     def __call__(self, body: Any) -> tuple[int, bytes]:
+        if isinstance(body, list):
+            assert [item["attribute"] for item in body] == ["SimpleStates"]
+            states = {"/10.0.0.1": "UP", **{f"/{peer}": "DOWN" for peer in self.down}}
+            return 200, json.dumps([{"status": 200, "value": states}]).encode()
         if body["type"] == "search":
             return 200, json.dumps({"status": 200, "value": [body["mbean"]]}).encode()
         assert (body["mbean"], body["operation"]) == ("mesos.cassandra:type=Echoes", "forget")
@@ -50,15 +55,18 @@ def test_a_peer_that_stays_down_is_asked_again(server: Server) -> None:
     server.answer = cassandra = Asked()
     clock = Clock()
     watch, client = Watch(clock), server.client()
-    assert watch.retry(client, (PEER,)) == ()
+    assert watch.retry(client) == ()
     clock.now += PATIENCE_SECONDS - 1.0
-    assert watch.retry(client, (OTHER, PEER)) == ()
-    assert cassandra.forgotten == []  # nothing is asked of Cassandra for a peer that restarts
+    assert watch.retry(client) == ()  # nothing is asked of Cassandra for a peer that restarts
+    assert cassandra.forgotten == []
     clock.now += 1.0
-    assert watch.retry(client, (OTHER, PEER)) == (PEER,)
-    assert watch.retry(client, (OTHER, PEER)) == ()
+    assert watch.retry(client) == ()  # it has just looked
+    clock.now += 4.0
+    cassandra.down = (OTHER, PEER)
+    assert watch.retry(client) == (PEER,)
+    assert watch.retry(client) == ()
     clock.now += PATIENCE_SECONDS
-    assert watch.retry(client, (OTHER, PEER)) == (PEER,)
+    assert watch.retry(client) == (PEER,)
     assert cassandra.forgotten == [[PEER], [OTHER, PEER]]
 
 
@@ -66,10 +74,11 @@ def test_a_peer_that_came_back_begins_anew(server: Server) -> None:
     server.answer = cassandra = Asked()
     clock = Clock()
     watch, client = Watch(clock), server.client()
-    for unreachable in ((PEER,), (), (PEER,)):
-        watch.retry(client, unreachable)
+    for down in ((PEER,), (), (PEER,)):
+        cassandra.down = down
+        watch.retry(client)
         clock.now += PATIENCE_SECONDS * 0.6
-    assert watch.retry(client, (PEER,)) == ()
+    assert watch.retry(client) == ()
     assert cassandra.forgotten == []
 
 
@@ -77,6 +86,12 @@ def test_a_peer_that_is_really_down_is_no_news(server: Server) -> None:
     server.answer = Asked(waiting=set())
     clock = Clock()
     watch, client = Watch(clock), server.client()
-    watch.retry(client, (PEER,))
+    watch.retry(client)
     clock.now += PATIENCE_SECONDS
-    assert watch.retry(client, (PEER,)) == ()
+    assert watch.retry(client) == ()
+
+
+@pytest.mark.parametrize("answer", [{"status": 404, "error": "none"}, {"status": 200, "value": "?"}])
+def test_an_answer_without_states_is_no_news(server: Server, answer: dict[str, Any]) -> None:
+    server.answer = lambda _: (200, json.dumps([answer]).encode())
+    assert Watch(Clock()).retry(server.client()) == ()
