@@ -11,7 +11,7 @@ from executor.jmx.jolokia import FAILURE_DETECTOR, Attribute, Jolokia
 _NAME = "Echoes"
 _SECONDS = 60.0
 _READ_SECONDS = 5.0
-# All that gossip knows of. `UnreachableNodes` leaves out a peer that has not been up since this Cassandra started.
+# All that gossip knows of. `UnreachableNodes` leaves out a new peer that has never been up.
 _STATES = Attribute(FAILURE_DETECTOR, "SimpleStates")
 _LOOK_SECONDS = 5.0
 # Longer than a question waits for its answer: 10 seconds, by request_timeout. Where an operator has raised it, the

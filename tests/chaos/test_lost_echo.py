@@ -58,7 +58,7 @@ def test_a_lost_question_is_asked_again(ring: World) -> None:
 
 
 def test_a_node_that_starts_asks_a_pausing_peer_again(ring: World) -> None:
-    """It has never seen the peer as up, so that the peer is not among those that it counts as unreachable."""
+    """Its first question is lost: it knows the peer from its disk, and has not seen it since."""
     address = ring.read(f"/v1/nodes/{PAUSES}/info")["hostname"]
     before = ring.task_ids()
     with ring.halted(ring.cassandras_on(ring.agent_of(PAUSES))):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -28,7 +28,7 @@ from executor.s3.crew import Crew
 from executor.s3.errors import StoreError
 from executor.s3.store import Store
 from tests.unit.executor.backup.faulty import Cut, Delay, Proxy, Refuse, Request, times
-from tests.unit.executor.backup.s3_server import Server, store_at
+from tests.unit.executor.backup.s3_server import HASTY, Server, store_at
 from tests.unit.executor.backup.volume import TAG, put, sstable, table_id
 from tests.waiting import patient, wait_for
 
@@ -344,7 +344,8 @@ def test_a_hanging_server_does_not_hold_up_a_cancellation(upload: Upload, proxy:
     proxy.rule = times(1000, Delay(3600.0), "PUT")
     upload.stop = lambda progress: bool(proxy.requests("PUT"))
     before = set(threading.enumerate())
-    with _through(proxy, bucket, upload.directory) as store:
+    long = replace(HASTY, read_seconds=patient(60.0))
+    with store_at(proxy.server.location(bucket), upload.directory, patience=long) as store:
         with pytest.raises(Cancelled):
             upload.run(store)
         left = [item for item in set(threading.enumerate()) - before if item.name.startswith("crew")]
