@@ -12,9 +12,9 @@ SETTINGS = {
             "user_defined_functions_enabled": True,
             "dynamic_data_masking_enabled": True,
             # Cassandra's own give up after seconds, in which a machine with much to do may not write to its disk.
-            "read_request_timeout": "10s",
-            "range_request_timeout": "10s",
-            "write_request_timeout": "10s",
+            "read_request_timeout": "30s",
+            "range_request_timeout": "30s",
+            "write_request_timeout": "30s",
         }
     )
 }
