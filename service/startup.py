@@ -32,6 +32,7 @@ from scheduler.metrics import Metrics
 from scheduler.security.authority_end import times
 from scheduler.security.lines import read_text
 from scheduler.security.sealing import sealer
+from scheduler.security.secrets import Secrets
 from scheduler.security.service_account import parse_account
 from scheduler.security.zookeeper import Access
 from scheduler.settings import Settings
@@ -133,12 +134,9 @@ class Service:
             state,
             _SOURCES,
             self._gateway.publish,
-            sealer=self._sealer,
-            read_words=words.ask,
-            observe=metrics.observe_cycle,
-            keys=self._backup_keys,
-            issuer=given.issuer(self._sealer),
-            superuser_file=given.security_superuser_file,
+            Secrets(self._sealer, self._backup_keys, given.issuer(self._sealer), given.security_superuser_file),
+            words.ask,
+            metrics.observe_cycle,
         )
         posts.append(loop.put)
         self._loop, self._driver = loop, driver

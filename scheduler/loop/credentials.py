@@ -13,8 +13,8 @@ from scheduler.core.state.operation_kinds import AUTHENTICATION, ROTATION
 from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
 from scheduler.loop.logins import completed, job_logins
-from scheduler.security.backup_keys import NO_KEYS, BackupKeys
-from scheduler.security.sealing import SETTINGS, Sealer, SealError
+from scheduler.security.sealing import SETTINGS, SealError
+from scheduler.security.secrets import Secrets
 from scheduler.security.superuser import read_superuser
 
 logger = logging.getLogger(__name__)
@@ -23,13 +23,11 @@ logger = logging.getLogger(__name__)
 class Credentials:
     """Replies to `SecretQuery`, to the job's executor only and only until its operation ends."""
 
-    def __init__(
-        self, sender: Sender, sealer: Sealer | None, keys: BackupKeys = NO_KEYS, superuser_file: str = ""
-    ) -> None:
+    def __init__(self, sender: Sender, secrets: Secrets) -> None:
         self._sender = sender
-        self._sealer = sealer
-        self._keys = keys
-        self._superuser_file = superuser_file
+        self._sealer = secrets.sealer
+        self._keys = secrets.backup_keys
+        self._superuser_file = secrets.superuser_file
 
     def answer(self, query: SecretQuery, state: ClusterState) -> None:
         """Send the credentials, or the reason why there are none. A query of an unknown task gets no reply."""

@@ -62,9 +62,7 @@ from scheduler.loop.senders import is_foreign
 from scheduler.loop.snapshot import Snapshot
 from scheduler.loop.step_log import StepLog
 from scheduler.loop.step_times import StepTimes
-from scheduler.security.backup_keys import NO_KEYS, BackupKeys
-from scheduler.security.issuer import Issuer
-from scheduler.security.sealing import Sealer
+from scheduler.security.secrets import Secrets
 from scheduler.storage.port import Store
 from scheduler.storage.saver import Saver
 
@@ -73,6 +71,7 @@ logger = logging.getLogger(__name__)
 WORKING_SECONDS = 0.5
 IDLE_SECONDS = 2.0
 KEPT_EVALUATIONS = 500
+_NO_SECRETS = Secrets()
 
 
 @dataclass(frozen=True)
@@ -91,9 +90,8 @@ class Sources:
 class Loop:
     """The scheduler's loop. Any thread can call `put`; everything else belongs to the loop's thread.
 
-    `publish` is called with every new snapshot. `sealer` opens the credentials that jobs request. `read_words` reads a
-    sandbox on its own thread. `observe` is called with the duration of each stored cycle, in seconds. `keys` are those
-    of backups. `issuer` signs certificates. `superuser_file` has the operator's own superuser of Cassandra.
+    `publish` is called with every new snapshot. `read_words` reads a sandbox on its own thread. `observe` is called
+    with the duration of each stored cycle, in seconds.
     """
 
     def __init__(
@@ -103,23 +101,20 @@ class Loop:
         state: ClusterState,
         sources: Sources,
         publish: Callable[[Snapshot], object],
-        sealer: Sealer | None = None,
+        secrets: Secrets = _NO_SECRETS,
         read_words: Callable[[Sandbox], object] | None = None,
         observe: Callable[[float], object] = lambda _: None,
-        keys: BackupKeys = NO_KEYS,
-        issuer: Issuer | None = None,
-        superuser_file: str = "",
     ) -> None:
         self._saver = Saver(store, state)
         self._sender = sender
         self._dispatch = Dispatch(sender, self._count)
-        self._questions = Questions(sender, sealer)
+        self._questions = Questions(sender, secrets.sealer)
         self._read_words = read_words
         self._observe = observe
-        self._credentials = Credentials(sender, sealer, keys, superuser_file)
-        self._sealer = sealer
-        self._certificates = Certificates(sender, issuer, self.put)
-        self._missing_keys = MissingKeysWatch(issuer, sealer)
+        self._credentials = Credentials(sender, secrets)
+        self._sealer = secrets.sealer
+        self._certificates = Certificates(sender, secrets.issuer, self.put)
+        self._missing_keys = MissingKeysWatch(secrets.issuer, secrets.sealer)
         self._state = state
         self._sources = sources
         self._clock = ClockWatch(sources.uptime)

@@ -30,6 +30,7 @@ from scheduler.loop.messages import Message as MessageEvent
 from scheduler.loop.run import Loop, Sources
 from scheduler.security.backup_keys import NO_KEYS, BackupKeys
 from scheduler.security.sealing import Sealer
+from scheduler.security.secrets import Secrets
 from tests.memory_store import Memory, MemoryStore
 from tests.unit.scheduler.loop.test_run import Recorder
 
@@ -120,7 +121,7 @@ def running(
     store.load()
     ids = count()
     sources = Sources(now=lambda: large.NOW + 1, new_id=lambda: f"id-{next(ids)}")
-    loop = Loop(store, executors, state or large.deployed(3), sources, gateway.publish, sealer, keys=keys)
+    loop = Loop(store, executors, state or large.deployed(3), sources, gateway.publish, Secrets(sealer, keys))
     executors.put = loop.put
     gateway.open(loop.put)
     loop.cycle([Registered("framework-0001"), *heard(0, 1, 2)])

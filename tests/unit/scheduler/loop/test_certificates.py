@@ -27,6 +27,7 @@ from scheduler.loop.run import Loop, Sources
 from scheduler.security.authority import AUTHORITY_DAYS, AuthorityError, KeyPair, new_authority
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
+from scheduler.security.secrets import Secrets
 from scheduler.storage.port import Writes
 from tests.memory_store import Memory, MemoryStore
 from tests.unit.scheduler.core.samples import spec, state, up
@@ -250,7 +251,7 @@ def test_nothing_is_signed_by_an_authority_that_is_not_stored() -> None:
     store = AwayStore(memory)
     store.load()
     sources = Sources(lambda: NOW, lambda: "id-1")
-    loop = Loop(store, sender, found, sources, lambda _: None, issuer=ISSUER)
+    loop = Loop(store, sender, found, sources, lambda _: None, Secrets(issuer=ISSUER))
     query = Message(encode_message(CertificateQuery("node-0__a", new_request("node-0", "127.0.0.2").pem)))
     store.away = True
     loop.cycle([])

@@ -17,6 +17,7 @@ from scheduler.loop.run import Loop, Sources
 from scheduler.security.authority import new_authority
 from scheduler.security.issuer import Issuer
 from scheduler.security.sealing import Sealer
+from scheduler.security.secrets import Secrets
 from tests.memory_store import Memory, MemoryStore
 from tests.unit.scheduler.core.samples import spec, state, up
 from tests.unit.scheduler.loop.test_certificates import Sender
@@ -88,7 +89,9 @@ def test_the_loop_tells_it(caplog: pytest.LogCaptureFixture) -> None:
     store = MemoryStore(Memory())
     published: list[ClusterState] = []
     sources = Sources(now=lambda: NOW, new_id=iter(map(str, range(1000))).__next__)
-    loop = Loop(store, Sender(), found, sources, lambda shown: published.append(shown.state), OTHER, issuer=LOST)
+    loop = Loop(
+        store, Sender(), found, sources, lambda shown: published.append(shown.state), Secrets(OTHER, issuer=LOST)
+    )
     with caplog.at_level(logging.ERROR):
         loop.cycle([])
         loop.cycle([])

@@ -45,6 +45,7 @@ from scheduler.loop.messages import (
 from scheduler.loop.run import Loop, Sources
 from scheduler.loop.snapshot import Snapshot, Unavailable
 from scheduler.security.sealing import Sealer
+from scheduler.security.secrets import Secrets
 from scheduler.storage.port import Writes
 from tests.memory_store import Memory, MemoryStore
 
@@ -127,7 +128,7 @@ def make(
     store = kind(memory)
     store.load()
     sources = Sources(now=lambda: large.NOW + 100, new_id=lambda: f"id-{next(numbers)}")
-    loop = Loop(store, sender, state or large.fresh(3), sources, snapshots.append, sealer)
+    loop = Loop(store, sender, state or large.fresh(3), sources, snapshots.append, Secrets(sealer))
     return Bench(memory, sender, loop, snapshots)
 
 

@@ -13,6 +13,7 @@ from scheduler.core.state.operation import OperationState
 from scheduler.loop.credentials import Credentials
 from scheduler.security.backup_keys import NO_KEYS, BackupKeys, backup_keys
 from scheduler.security.sealing import KeyFileError, Sealer
+from scheduler.security.secrets import Secrets
 from tests.unit.scheduler.test_loop_operations import JOB, KEY, SECRETS, with_backup
 from tests.unit.sealing_keys import new_key
 
@@ -119,7 +120,7 @@ def test_what_a_job_gets(
 ) -> None:
     sealer, sent = Sealer([KEY]), Sent()
     state = with_backup(sealer if sealed else None, facts=facts)
-    credentials: Any = Credentials(sent, sealer, keys)  # type: ignore[arg-type]
+    credentials: Any = Credentials(sent, Secrets(sealer, keys))  # type: ignore[arg-type]
     credentials.answer(SecretQuery(JOB), state)
     (reply,) = sent.replies
     assert reply.values == values
@@ -130,5 +131,5 @@ def test_what_a_job_gets(
 def test_nothing_after_the_end() -> None:
     sent = Sent()
     state = with_backup(None, facts={"keys": True}, state=OperationState.COMPLETE)
-    Credentials(sent, None, KEYS).answer(SecretQuery(JOB), state)  # type: ignore[arg-type]
+    Credentials(sent, Secrets(backup_keys=KEYS)).answer(SecretQuery(JOB), state)  # type: ignore[arg-type]
     assert sent.replies[0].values == {}
