@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -101,6 +102,7 @@ def test_more_heap_and_memory_goes_over_all_nodes_and_no_row_is_lost(world: Worl
 
 
 def command_line(pid: int) -> list[str]:
-    """The arguments of a process."""
-    with open(f"/proc/{pid}/cmdline") as file:
+    """The arguments of a process; none if it has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/cmdline") as file:
         return file.read().split("\0")
+    return []

@@ -111,9 +111,14 @@ class AgentProcess:
         if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.wait()
-        for pid in processes_below(self.work_dir):
-            with suppress(ProcessLookupError):  # it may end by itself meanwhile
-                os.kill(pid, signal.SIGKILL)
+        kill_below(self.work_dir)
+
+
+def kill_below(work_dir: Path) -> None:
+    """Send SIGKILL to the processes whose sandbox is below the directory; each may end by itself meanwhile."""
+    for pid in processes_below(work_dir):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def processes_below(work_dir: Path) -> list[int]:

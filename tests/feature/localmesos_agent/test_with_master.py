@@ -1,6 +1,5 @@
 """Agent and master of localmesos together, with a scheduler that speaks plain HTTP: what Cassandra will rely on."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.feature.localmesos_agent.agent_process import EXECUTOR, ROOT, AgentProcess, processes_below
+from tests.feature.localmesos_agent.agent_process import EXECUTOR, ROOT, AgentProcess, kill_below, processes_below
 from tests.feature.localmesos_agent.scheduler_client import SchedulerClient
 from tests.ports import free_port
 from tests.waiting import wait_for
@@ -220,8 +219,7 @@ def test_reboot_of_the_machine_keeps_the_volume_for_the_next_task(
     scheduler.update("TASK_RUNNING", "t1")
     (directory(node, scheduler) / "data/file").write_text("kept")
     node.signal(signal.SIGKILL)
-    for pid in processes_below(node.work_dir):
-        os.kill(pid, signal.SIGKILL)
+    kill_below(node.work_dir)
     node.start()
     assert scheduler.update("TASK_FAILED", "t1")["reason"] == "REASON_EXECUTOR_TERMINATED"
 
