@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from cli.tables import Table, names_of, render_text, render_tsv
+from cli.tables import Table, clean, names_of, render_text, render_tsv, visible
 
 FORMATS = ("table", "wide", "json", "yaml", "tsv", "name")
 _COLOURS = {
@@ -41,7 +41,7 @@ class Output:
         """Write a document: as it is for json and yaml, else its tables. People also get head and foot."""
         match self.format:
             case "json":
-                lines = [json.dumps(document, indent=2, ensure_ascii=False)]
+                lines = [json_text(document)]
             case "yaml":
                 lines = [_yaml(document)]
             case "name":
@@ -49,16 +49,17 @@ class Output:
             case "tsv":
                 lines = [line for table in tables for line in render_tsv(table)]
             case _:
-                lines = [*head, *self._tables(tables), *foot]
+                lines = [*map(clean, head), *self._tables(tables), *map(clean, foot)]
         for line in lines:
             click.echo(line)
         if self.terminal and self.for_people and tables and not head and not any(table.rows for table in tables):
             self.say("There is nothing to list.")
 
-    def say(self, sentence: str) -> None:
-        """Write a sentence for people, unless the user wants quiet."""
+    def say(self, sentence: str, colour: str | None = None) -> None:
+        """Write a sentence for people, unless the user wants quiet. Parts of it can be words of other programs."""
         if not self.quiet:
-            click.echo(sentence, err=True)
+            text = clean(sentence)
+            click.echo(text if colour is None else click.style(text, fg=colour), err=True)
 
     def suggest(self, command: str) -> None:
         """Write the next useful command, on a terminal only."""
@@ -91,8 +92,15 @@ def _style(text: str) -> str:
     return text if colour is None else click.style(text, fg=colour)
 
 
+def json_text(document: Any, indent: int | None = 2) -> str:
+    """Return a document as JSON; the control characters that JSON permits are escaped too."""
+    return visible(json.dumps(document, indent=indent, ensure_ascii=False))
+
+
 def _yaml(document: Any) -> str:
     import yaml
 
     text: str = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, default_flow_style=False)
+    if visible(text) != text:
+        text = yaml.safe_dump(document, sort_keys=False, default_flow_style=False)
     return text.removesuffix("...\n").rstrip("\n")

@@ -12,8 +12,11 @@ from typing import Any
 
 from cli.units import format_age, format_bytes, format_duration, format_number, format_time, parse_time
 
-# Terminals obey control characters, and some texts come from other programs.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+# Terminals obey control characters, also those of 8 bits, and signs that turn the direction of text make it another
+# one. Some texts come from other programs.
+_TURNING = r"\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_CONTROL = re.compile(rf"[\x00-\x1f\x7f-\x9f{_TURNING}]+")
+_ODD = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{_TURNING}]")
 _NOTHING = "-"
 _GAP = "  "
 
@@ -136,6 +139,11 @@ def clean(value: Any) -> str:
             return ", ".join(clean(item) for item in value)
         case _:
             return _CONTROL.sub(" ", str(value))
+
+
+def visible(text: str) -> str:
+    """Return a text of several lines with the number of each control character, such as `\\u001b`, as JSON has it."""
+    return _ODD.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _raw(value: Any, kind: Kind) -> str:

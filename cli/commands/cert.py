@@ -9,7 +9,7 @@ import click
 
 from cli.errors import ExitCode
 from cli.session import Session, group, node_name, pass_session
-from cli.tables import Column, Kind, Table, columns
+from cli.tables import Column, Kind, Table, columns, visible
 
 Json = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def status(session: Session, authorities: bool) -> int:
     """List the certificate of each node. Exit code 1 if one has expired, or was not renewed in time."""
     document = session.client.get("/v1/certificates")
     if authorities:
-        click.echo("".join(item["certificate"] for item in document["authorities"]), nl=False)
+        click.echo(visible("".join(item["certificate"] for item in document["authorities"])), nl=False)
         return ExitCode.DONE
     rows = [
         (item["node"], item["encryption"], item["state"], item["serial"], item["not_after"],

@@ -247,7 +247,7 @@ def setting_lines(before: Json, after: Json) -> list[str]:
 
 def _say_coloured(session: Session, line: str) -> None:
     colour = {"-": "red", "+": "green"}[line[0]] if sys.stderr.isatty() and not session.plain else None
-    session.output.say(line if colour is None else click.style(line, fg=colour))
+    session.output.say(line, colour)
 
 
 def _preview(session: Session, changes: Json, no_check: bool) -> Any:

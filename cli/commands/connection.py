@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import click
 
 from cli.errors import ExitCode, Failure
 from cli.session import Session, command, pass_session
-from cli.tables import Table, columns
+from cli.tables import Table, clean, columns
 
 Json = Mapping[str, Any]
 
@@ -26,6 +27,7 @@ _CQLSHRC = """\
 hostname = {host}
 port = {port}
 """
+_ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[\w.:-]+):(?P<port>[0-9]{1,5})", re.ASCII)
 # The file that `cert status --authorities` writes.
 _AUTHORITIES = "cassandra-ca.pem"
 _TLS_SNIPPET = f"""\
@@ -52,7 +54,7 @@ def connection(session: Session, form: str | None) -> None:
         case "address" | "dns":
             found = session.client.get(f"/v1/connection/{form}")
             if session.output.format == "table":
-                return click.echo("\n".join(found))
+                return click.echo("\n".join(map(clean, found)))
             return session.output.show(found, Table(columns(form.title()), [(item,) for item in found]))
         case "cqlshrc":
             host, port = _first(session.client.get("/v1/connection"))
@@ -97,5 +99,8 @@ def _first(document: Json) -> tuple[str, str]:
 
 
 def _split(address: str) -> tuple[str, str]:
-    host, _, port = address.rpartition(":")
-    return host.strip("[]"), port
+    """Return host and port. They become parts of a program and of a file that people use: nothing else is taken."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise Failure(f"The API names no address of a node: {address[:80]}", ExitCode.NOT_REACHABLE)
+    return found["host"].strip("[]"), found["port"]

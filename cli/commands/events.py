@@ -12,6 +12,7 @@ import click
 from cli.errors import ExitCode, Failure
 from cli.nodes import is_node
 from cli.options import WholeNumber
+from cli.output import json_text
 from cli.session import Session, command, names, node_name, pass_session
 from cli.tables import Column, Kind, Table, clean, columns
 from cli.units import WHOLE, format_time, parse_duration
@@ -103,17 +104,17 @@ def _write(session: Session, item: Json) -> None:
     """Write one event as one line."""
     match session.output.format:
         case "json":
-            click.echo(json.dumps(item, ensure_ascii=False))
+            click.echo(json_text(item, None))
         case "yaml":
             session.output.show([item])
         case "name":
-            click.echo(item["sequence"])
+            click.echo(clean(item["sequence"]))
         case "tsv":
             click.echo("\t".join(clean(value) for value in _row(item)))
         case _:
             who = f" (by {item['principal']})" if item["principal"] else ""
             cause = f": {clean(item['cause'])}" if item["cause"] else ""
-            click.echo(f"{item['at']}  {item['kind']:<13} {clean(item['message'])}{clean(who)}{cause}")
+            click.echo(clean(f"{item['at']}  {item['kind']:<13} {clean(item['message'])}{who}{cause}"))
 
 
 def _row(item: Json) -> tuple[Any, ...]:

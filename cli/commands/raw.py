@@ -12,8 +12,10 @@ import click
 
 from cli.errors import ExitCode, Failure, words_of
 from cli.files import read_text
+from cli.output import json_text
 from cli.repeated import once
 from cli.session import Session, command, pass_session
+from cli.tables import visible
 
 
 @command("api")
@@ -32,11 +34,12 @@ def api(session: Session, method: str, path: str, data: str | None) -> None:
     body = None if data is None else _body(data)
     content = session.client.ask(method.upper(), place, query, body).content
     if isinstance(content, str):
-        click.echo(content, nl=not content.endswith("\n"))
+        text = visible(content) if sys.stdout.isatty() else content
+        click.echo(text, nl=not content.endswith("\n"), color=True)  # click itself leaves no character out
     elif session.output.format == "yaml":
         session.output.show(content)
     else:
-        click.echo(json.dumps(content, indent=2, ensure_ascii=False))
+        click.echo(json_text(content))
 
 
 def _body(data: str) -> Any:
