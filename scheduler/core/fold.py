@@ -20,6 +20,7 @@ LOST, DROPPED and GONE are not final: a later update of the task overrides them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -64,6 +65,8 @@ MESSAGE_LIMIT = 500
 # The most that are kept in memory: an agent can name as many tasks and operations as it likes.
 STRAYS, REFUSALS = 10_000, 1_000
 _EXECUTOR = "its executor ended"
+# Addresses become parts of other nodes' files, of clients' files, and of sentences.
+_ADDRESS = re.compile(r"[0-9A-Za-z._:-]{1,253}")
 
 
 def fold_updates(state: ClusterState, events: Iterable[Event], now: float) -> ClusterState:
@@ -163,11 +166,12 @@ class _Fold:
         if node is None or not may_live(node):
             return
         self._pending.discard(node.name)
+        status = _with_address(reply.status)
         if (task := node.known_task).state in UNSEEN:  # its executor answered, so the task lives
             node = _with_state(node, task, TaskState.RUNNING, "", "the executor answered", self._now)
-        self._nodes[node.name] = learn(node, reply.status)
+        self._nodes[node.name] = learn(node, status)
         before, asked = self._sightings.get(node.name), self._asked.get(node.name)
-        self._see(self._nodes[node.name], reply.status)
+        self._see(self._nodes[node.name], status)
         offset = clock_offset(reply.clock, asked, self._now, 0.0 if before is None else before.clock_offset)
         self._sightings[node.name] = replace(self._sightings[node.name], clock_offset=offset)
 
@@ -287,6 +291,11 @@ def _sighting(before: Sighting | None, task_id: str, status: NodeStatus, now: fl
     return replace(same, status=status, at=now, blind_since=blind, mode_since=since)
 
 
+def _with_address(status: NodeStatus) -> NodeStatus:
+    """Return the status without an address that is none, such as one of two lines."""
+    return status if _ADDRESS.fullmatch(status.endpoint or "-") else replace(status, endpoint=None)
+
+
 def _certificate(facts: CertificateFacts | None) -> CertificateFacts | None:
     """Return what can be shown: health checks and events name the times of a certificate."""
     if facts is None or (has_date(facts.not_before) and has_date(facts.not_after)):
@@ -373,6 +382,6 @@ def _status_of(update: TaskUpdate) -> NodeStatus | None:
     if not update.data:
         return None
     try:
-        return parse_status(update.data)
+        return _with_address(parse_status(update.data))
     except ProtocolError:  # of another version: a status query follows, and the state of the task counts anyway
         return None

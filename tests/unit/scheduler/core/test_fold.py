@@ -139,6 +139,17 @@ def test_what_was_known_stays_while_it_is_not_said() -> None:
     assert (after.mode, after.host_id, after.address) == ("STARTING", "h0", "127.0.0.2")
 
 
+@pytest.mark.parametrize("word", ["10.0.0.9\n[ssl]", "10.0.0.9'", "10.0.0.9 -", "", "a" * 254, "١٠"])
+def test_an_address_that_is_none_is_not_taken(word: str) -> None:
+    """It would be in other nodes' seeds, so that none of them starts, and in the files of clients."""
+    told = status(host_id="h0", endpoint=word)
+    for event in (update(S.RUNNING, data=encode_status(told)), StatusReply("", "node-0", "node-0__a", told)):
+        after = fold_updates(state(up()), [event], 200.0)
+        assert after.nodes["node-0"].address == "127.0.0.2"
+        assert after.sightings["node-0"].status.endpoint in (None, "")
+        assert after.sightings["node-0"].at == 200.0
+
+
 def test_a_record_is_not_touched_by_news_that_are_none() -> None:
     before = state(up())
     data = encode_status(status(live=("10.0.0.1",), endpoint="127.0.0.2", host_id="h0"))
