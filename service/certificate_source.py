@@ -53,6 +53,11 @@ def api_names(settings: Settings) -> Names:
     return Names(f"{settings.service_name} API", addresses, dns, f"spiffe://{flat}/api")
 
 
+def own_addresses(settings: Settings) -> tuple[str, ...]:
+    """Return the addresses of the API that the service's authority vouches for; none if it does not."""
+    return api_names(settings).addresses if settings.has_own_certificate else ()
+
+
 def _addresses() -> list[str]:
     """Return the addresses of this machine's own name; none if nothing resolves it."""
     with suppress(OSError):

@@ -39,6 +39,7 @@ from scheduler.settings import Settings
 from scheduler.settings.effective import wanted_at_start
 from scheduler.storage.port import Store
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
+from service.certificate_source import own_addresses
 from service.uninstall import begin_removal, is_over, last_snapshot
 
 T = TypeVar("T")
@@ -128,13 +129,14 @@ class Service:
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
         given, metrics = self._settings, self._metrics
         words = LastWords(lambda event: posts[0](event), context_maker(given.mesos_tls()))
+        issuer = replace(given.issuer(self._sealer), api_addresses=own_addresses(given))
         loop = Loop(
             store,
             driver,
             state,
             _SOURCES,
             self._gateway.publish,
-            Secrets(self._sealer, self._backup_keys, given.issuer(self._sealer), given.security_superuser_file),
+            Secrets(self._sealer, self._backup_keys, issuer, given.security_superuser_file),
             words.ask,
             metrics.observe_cycle,
         )

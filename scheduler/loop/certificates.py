@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from scheduler.core.state.authority import Authority, RotationPhase
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.event import EntryKind
 from scheduler.core.state.lifecycle import is_running, may_live
-from scheduler.core.state.node import NodeRecord
+from scheduler.core.state.node import Agent, NodeRecord
 from scheduler.core.state.operation import SCHEDULER
 from scheduler.errors import NotConnectedError
 from scheduler.loop.dispatch import Sender
@@ -126,7 +126,8 @@ class Certificates:
         if record is None or self._issuer is None:
             why = self._problem or "the authority is made in a moment; ask again"
             return CertificateReply(query.task_id, problem=f"the scheduler has no authority: {why}")
-        names = names_of(node, state.target.spec.service_name)
+        foreign = {*self._issuer.api_addresses, *_addresses_beside(node, state)}
+        names = names_of(node, state.target.spec.service_name, foreign)
         try:
             chain = self._sign(query.request, names, record.signing, state, now)
         except RequestRefused as error:
@@ -148,14 +149,31 @@ class Certificates:
         return sign_node(request, names, self._issuer.pair(authority), state.policy.certificate_days, now)
 
 
-def names_of(node: NodeRecord, service: str) -> Names:
-    """Return the names of a node: its addresses as Mesos and Cassandra know them, its agent's name and Mesos-DNS'."""
+def names_of(node: NodeRecord, service: str, foreign: Collection[str] = ()) -> Names:
+    """Return the names of a node: its addresses as Mesos and its executor know them, its agent's name and Mesos-DNS'.
+
+    The executor alone can name an address: it has none of `foreign`, those of others, by that.
+    """
     agent = node.known_agent
-    hosts = [agent.hostname, urlsplit(agent.url).hostname or "", node.address or ""]
-    addresses = tuple(dict.fromkeys(host for host in hosts if _is_address(host)))
+    others = {ip_address(host) for host in foreign if _is_address(host)}
+    addresses = [host for host in _hosts(agent) if _is_address(host)]
+    if node.address and _is_address(node.address) and ip_address(node.address) not in others:
+        addresses.append(node.address)
     dashed = "-".join(reversed(service.split("/")))
     dns = tuple(name for name in (agent.hostname, f"{node.name}.{dashed}.mesos") if _is_dns(name))
-    return Names(node.name, addresses, dns, node_identity(service, node.name))
+    return Names(node.name, tuple(dict.fromkeys(addresses)), dns, node_identity(service, node.name))
+
+
+def _hosts(agent: Agent) -> tuple[str, str]:
+    """Return what Mesos says of an agent's place; each can be a name, an address or empty."""
+    return agent.hostname, urlsplit(agent.url).hostname or ""
+
+
+def _addresses_beside(node: NodeRecord, state: ClusterState) -> set[str]:
+    """Return the addresses of the other agents on which nodes of the service are."""
+    agents = (other.agent for other in state.nodes.values() if other.agent is not None)
+    own = node.known_agent.id
+    return {host for agent in agents if agent.id != own for host in _hosts(agent)}
 
 
 def _is_address(host: str) -> bool:

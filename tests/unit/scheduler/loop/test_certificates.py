@@ -224,6 +224,21 @@ def test_names_of_a_node() -> None:
     assert names.uri == "spiffe://team__cassandra/node-0"
 
 
+def test_an_executor_names_no_address_of_others() -> None:
+    """A node's address is a word of its executor; another agent's, and the API's, are not its own by that."""
+    agents = [Agent(f"S{index}", f"host-{index}", url=f"http://10.0.0.{index + 2}:5051") for index in (0, 1)]
+    for address, is_own in (
+        ("10.0.0.2", True), ("10.0.0.3", False), ("10.0.0.9", False), ("10.1.0.2", True), ("fd00:0:0::9", False)
+    ):  # fmt: skip
+        nodes = (up(0, agent=agents[0], address=address), up(1, agent=agents[1], address="10.0.0.3"))
+        base = encrypted()
+        found = state(*nodes, wanted=base.target.spec, authority=base.authority)
+        issuer = replace(ISSUER, api_addresses=("10.0.0.9", "fd00::9"))
+        reply = ask(found, issuer, new_request("node-0", address).pem)
+        assert bool(reply.chain) == is_own, (address, reply.problem)
+        assert is_own or "but its addresses are 10.0.0.2" in reply.problem
+
+
 def test_what_cannot_be_sent_is_no_end_of_the_loop(caplog: pytest.LogCaptureFixture) -> None:
     sender = Sender(connected=False)
     query = CertificateQuery("node-0__a", new_request("node-0", "127.0.0.2").pem)
