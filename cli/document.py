@@ -54,6 +54,9 @@ The program takes each value from the first of these places that has one:
 2. the environment;
 3. the context.
 
+A context that is given by `-c` comes before the environment. Its token goes to its own address alone: `--url` beside
+CASSANDRA_MESOS_CONTEXT leaves the context out.
+
 | variable | meaning |
 | --- | --- |
 """

@@ -51,8 +51,14 @@ class Session:
 
     @cached_property
     def context(self) -> contexts.Context:
-        """The chosen context; an empty one if an address is given instead."""
+        """The chosen context; an empty one if an address is given instead.
+
+        Its token and its certificate are for its own server: an option with another address leaves out a context that
+        only the environment names.
+        """
         name = self._value("context")
+        if self.given.get("url") and not self._is_chosen:
+            return contexts.Context()
         if name:
             return contexts.load(self.contexts_file).find(name)
         if self._value("url"):
@@ -65,13 +71,13 @@ class Session:
         """The client of the chosen API."""
         from cli.rest import Client, Target
 
-        url = self._value("url") or self.context.url
+        url = self._look("url", self.context.url)
         if not url:
             known = ", ".join(sorted(contexts.load(self.contexts_file).contexts))
             how = f"context use NAME (there are: {known})" if known else "context add NAME URL"
             words = f"give --url, set CASSANDRA_MESOS_URL, or run: cassandra-mesos {how}"
             raise Failure(f"No API is chosen: {words}", ExitCode.USAGE)
-        files = {name: self._value(name) or self._file(name) for name in ("ca", "cert", "key")}
+        files = {name: self._look(name, self._file(name)) for name in ("ca", "cert", "key")}
         reason = str(self.given.get("reason") or "")
         if not reason.isprintable():
             raise Failure("The reason must be printable characters.", ExitCode.USAGE)
@@ -90,7 +96,7 @@ class Session:
     @cached_property
     def output(self) -> Output:
         """The output in the chosen format."""
-        chosen = self._value("output") or self.context.output or FORMATS[0]
+        chosen = self._look("output", self.context.output) or FORMATS[0]
         if chosen not in FORMATS:
             raise Failure(f"The output must be one of {', '.join(FORMATS)}, not {chosen}.", ExitCode.USAGE)
         terminal = sys.stdout.isatty()
@@ -114,6 +120,19 @@ class Session:
         if not click.confirm(question, err=True):
             raise Failure("Nothing was changed.")
 
+    @property
+    def _is_chosen(self) -> bool:
+        """Whether an option names the context. It then comes before the environment, whose address is another one."""
+        return bool(self.given.get("context"))
+
+    def _look(self, name: str, of_context: str) -> str:
+        """Return a value from the first place that has one: the options, then environment and context."""
+        return (
+            str(self.given.get(name) or "")
+            or (of_context if self._is_chosen else "")
+            or (self.environ.get(_PREFIX + name.upper(), "") or of_context)
+        )
+
     def _value(self, name: str) -> str:
         return str(self.given.get(name) or self.environ.get(_PREFIX + name.upper()) or "")
 
@@ -124,15 +143,22 @@ class Session:
     def _token(self) -> str:
         if file := self.given.get("token_file"):
             return contexts.read_token(Path(file))
+        places = (self._token_of_environment, self._token_of_context)
+        for place in reversed(places) if self._is_chosen else places:
+            if token := place():
+                return token
+        return self.environ.get("AUTH_TOKEN", "")
+
+    def _token_of_environment(self) -> str:
         if token := self.environ.get("CASSANDRA_MESOS_TOKEN"):
             return token
-        if file := self.environ.get("CASSANDRA_MESOS_TOKEN_FILE"):
-            return contexts.read_token(Path(file))
+        file = self.environ.get("CASSANDRA_MESOS_TOKEN_FILE")
+        return contexts.read_token(Path(file)) if file else ""
+
+    def _token_of_context(self) -> str:
         if self.context.token_file:
             return contexts.read_token(Path(self.context.token_file).expanduser())
-        if self.context.token_command:
-            return contexts.run_token_command(self.context.token_command)
-        return self.environ.get("AUTH_TOKEN", "")
+        return contexts.run_token_command(self.context.token_command) if self.context.token_command else ""
 
 
 def pass_session(function: Callable[..., Any]) -> Callable[..., Any]:
