@@ -22,6 +22,9 @@ READ_SECONDS = 30.0
 COMMAND_SECONDS = 150.0
 STREAM_SECONDS = 60.0
 CONNECTIONS = 8
+# The statuses of a thousand nodes, which name one another, have some 20 MB. An event has a few kB.
+LARGEST_BYTES, LARGEST_EVENT_BYTES = 128 * 1024**2, 1024**2
+_LONGEST_MESSAGE = 10_000
 _DISCONNECTED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
@@ -135,10 +138,9 @@ class Client:
             connection.request("GET", self._address(path, query), headers=headers)
             response = connection.getresponse()
             if response.status != 200:
-                answer = Answer(response.status, _decode(response, response.read()))
+                answer = Answer(response.status, _decode(response, _whole(response)))
                 raise Failure(_sentence(answer, f"GET {path}"), code_of_status(response.status))
-            for line in response:
-                yield line.decode("utf-8", "replace").rstrip("\r\n")
+            yield from _lines(response)
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
         finally:
@@ -273,7 +275,27 @@ def _exchange(
 ) -> tuple[http.client.HTTPResponse, bytes]:
     connection.request(method, address, body=data, headers=dict(headers))
     response = connection.getresponse()
-    return response, response.read()
+    return response, _whole(response)
+
+
+class _TooLargeError(http.client.HTTPException):
+    """An answer that is longer than any of the API: without a limit it would take all memory."""
+
+
+def _whole(response: http.client.HTTPResponse) -> bytes:
+    content = response.read(LARGEST_BYTES + 1)
+    if len(content) > LARGEST_BYTES:
+        raise _TooLargeError(f"its answer has more than {LARGEST_BYTES} bytes")
+    return content
+
+
+def _lines(response: http.client.HTTPResponse) -> Iterator[str]:
+    size = 0
+    while line := response.readline(LARGEST_EVENT_BYTES + 1):
+        size = size + len(line) if line.strip() else 0
+        if size > LARGEST_EVENT_BYTES:
+            raise _TooLargeError(f"one of its events has more than {LARGEST_EVENT_BYTES} bytes")
+        yield line.decode("utf-8", "replace").rstrip("\r\n")
 
 
 def _decode(response: http.client.HTTPResponse, content: bytes) -> Any:
@@ -312,4 +334,4 @@ def _sentence(answer: Answer, request: str) -> str:
 
 def _message(answer: Answer) -> str:
     found = answer.content.get("message") if isinstance(answer.content, dict) else None
-    return found if isinstance(found, str) else ""
+    return found[:_LONGEST_MESSAGE] if isinstance(found, str) else ""

@@ -127,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = _complain("Interrupted.", ExitCode.INTERRUPTED)
     except OSError as error:
         code = _end_output(error)
-    except (LookupError, TypeError, AttributeError, ValueError) as error:
+    except (ArithmeticError, LookupError, RecursionError, TypeError, AttributeError, ValueError) as error:
         # The boundary to a foreign program: another server, or a scheduler of another version, can answer anything.
         if not session.has_asked:
             raise

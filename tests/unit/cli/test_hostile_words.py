@@ -10,8 +10,10 @@ import pytest
 import yaml
 from flask import Flask, Response
 
-from cli.errors import ExitCode
+from cli import rest
+from cli.errors import ExitCode, Failure
 from cli.output import Output, json_text
+from cli.rest import Client, Target
 from cli.tables import fields_table
 from tests.unit.cli.serving import CommandLine, Served, serve
 from tests.unit.cli.test_terminal import on_a_terminal
@@ -68,7 +70,9 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
     app, answers = Flask("hostile"), dict[str, object](ANSWERS)
 
     def answer(path: str) -> Response:
-        found = answers[f"/{path}"]
+        found = answers.get(f"/{path}")
+        if found is None:
+            return Response(json.dumps({"message": "x" * 100_000}), 404, mimetype="application/json")
         kind = "text/plain" if isinstance(found, str) else "application/json"
         return Response(found if isinstance(found, str) else json.dumps(found), mimetype=kind)
 
@@ -124,6 +128,40 @@ def test_an_address_is_no_part_of_a_program(
     ran = cli("connection", option)
     assert (ran.code, ran.out) == (ExitCode.NOT_REACHABLE, "")
     assert ran.err.startswith("The API names no address of a node: ")
+
+
+def test_an_answer_without_an_end(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rest, "LARGEST_BYTES", 2 * rest.LARGEST_EVENT_BYTES)
+    app = Flask("endless")
+
+    def endless(path: str) -> Response:
+        def parts() -> Iterator[bytes]:
+            for _ in range(100):
+                yield b"data: " + b"x" * 65536 + (b"\n" if path == "v1/lines" else b"")
+
+        return Response(parts(), 404 if path == "v1/missing" else 200, mimetype="text/event-stream")
+
+    app.add_url_rule("/<path:path>", "all", endless)
+    with serve(app) as served:
+        ran = cli("--url", served.url, "seeds")
+        assert ran.code == ExitCode.NOT_REACHABLE
+        assert ran.err == f"The API at {served.url} cannot be reached: its answer has more than 2097152 bytes.\n"
+        for path, size in (("/v1/line", 1048576), ("/v1/lines", 1048576), ("/v1/missing", 2097152)):
+            with pytest.raises(Failure, match=f"has more than {size} bytes"):
+                list(Client(Target(served.url)).stream(path, {}))
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan"), 1e300, -1e300, pytest.param(10**400, id="long")])
+@pytest.mark.parametrize("form", ["table", "tsv"])
+def test_a_number_that_is_no_time(number: float, form: str, hostile: dict[str, object], cli: CommandLine) -> None:
+    hostile["/v1/events"] = {"events": [{**EVENT, "at": number}], "newest": 1}
+    ran = cli("events", "-o", form)
+    assert ran.code in (ExitCode.DONE, ExitCode.NOT_REACHABLE)
+    assert ran.code == ExitCode.DONE or "has another form than this program knows" in ran.err
+
+
+def test_a_message_without_an_end(hostile: dict[str, object], cli: CommandLine) -> None:
+    assert len(cli("api", "GET", "/v1/none").err) < 20_000
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1:9042", "[fd00::1]:9042", "node-0.cassandra.mesos:9042"])
