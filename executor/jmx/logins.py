@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from executor.jmx.encryption import MOST_NAMED
 from executor.jmx.java_agent import attach
 from executor.jmx.jolokia import Jolokia
+from executor.untrusted import clean_text
 
 _NAME = "Logins"
 _SECONDS = 60.0
 # A check of a password takes Cassandra some tens of milliseconds.
 _PAUSE_SECONDS = 5.0
 _TRANSITIONAL = "Transitional"
+# An address with the name of a user or a driver, which the client chooses, and why it cannot log in.
+_MOST_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Watch:
             bean = attach(jolokia, _NAME)
             silent = jolokia.execute(bean, "silent", [], _SECONDS)
             refused = jolokia.execute(bean, "refused", [self._permissions], _SECONDS)
-            self._found, self._at = Clients(tuple(map(str, silent)), tuple(map(str, refused))), now
+            self._found, self._at = Clients(_shown(silent), _shown(refused)), now
         return self._found
 
 
@@ -59,7 +63,13 @@ def disable(jolokia: Jolokia, name: str, password: str) -> bool:
 
 def uncertified_clients(jolokia: Jolokia) -> tuple[str, ...]:
     """Return the addresses of clients that are logged in without a certificate. Raises JolokiaError."""
-    return tuple(map(str, jolokia.execute(attach(jolokia, _NAME), "uncertified", [], _SECONDS)))
+    return _shown(jolokia.execute(attach(jolokia, _NAME), "uncertified", [], _SECONDS))
+
+
+def _shown(clients: Sequence[Any]) -> tuple[str, ...]:
+    """Return clients for a status, each in one line and short: long ones would make it too large to be read."""
+    lines = (" ".join(str(client)[: 2 * _MOST_CHARACTERS].split()) for client in clients[:MOST_NAMED])
+    return tuple(clean_text(line, _MOST_CHARACTERS) for line in lines)
 
 
 def replicate(jolokia: Jolokia, data_center: str, replicas: int) -> str:

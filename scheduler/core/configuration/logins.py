@@ -22,6 +22,8 @@ from scheduler.core.state.spec import ClusterSpec
 
 OFF, TRANSITIONAL, ON = "off", "transitional", "on"
 # The keys of cassandra.yaml, and their classes by stage.
+# Characters of a client in a sentence, of which the last ones name its node.
+_LONGEST_CLIENT, _END_OF_CLIENT = 200, 40
 _CLASSES = {
     "authentication": (
         "authenticator",
@@ -189,7 +191,13 @@ def _clients_block(state: ClusterState, found: Stages, enforces: bool) -> Reason
 
 def list_clients(clients: Iterable[str]) -> str:
     """Return clients for a sentence, each once, and how many more there are."""
-    return list_first(dict.fromkeys(clients))
+    return list_first(dict.fromkeys(map(_shown, clients)))
+
+
+def _shown(client: str) -> str:
+    """Return a client in one short line: it has chosen the name that it gives itself."""
+    line = " ".join(client.split())
+    return line if len(line) <= _LONGEST_CLIENT else f"{line[:_LONGEST_CLIENT]}…{line[-_END_OF_CLIENT:]}"
 
 
 def _next(present: str | None, wanted: str, others: frozenset[str]) -> str:

@@ -19,6 +19,9 @@ import java.util.concurrent.TimeUnit;
  */
 final class Attempts {
     private static final int LIMIT = 1000;
+    // A client can send many megabytes for each, before it has logged in. User and password together are shorter.
+    private static final int LONGEST_ANSWER = 1024;
+    private static final int LONGEST_WORD = 64;
     private static final long ANSWER = TimeUnit.SECONDS.toNanos(3);
     private static final long OPEN = TimeUnit.MINUTES.toNanos(1);
     private static final long REMEMBERED = TimeUnit.HOURS.toNanos(1);
@@ -58,7 +61,7 @@ final class Attempts {
     /** Notes that a client is asked for its credentials. */
     static synchronized void ask(InetSocketAddress from, String driver, long now) {
         Client client = clients.computeIfAbsent(from.getAddress(), ignored -> new Client());
-        client.driver = driver;
+        client.driver = shortened(driver);
         if (client.open.size() < LIMIT)
             client.open.addLast(new Question(from.getPort(), now));
     }
@@ -72,7 +75,8 @@ final class Attempts {
             return;
         if (client.offered.size() >= LIMIT)
             client.offered.remove(client.offered.keySet().iterator().next());
-        client.offered.put(question.port(), response.clone());
+        // Without an entry the client would count as one that was not asked.
+        client.offered.put(question.port(), response.length > LONGEST_ANSWER ? new byte[0] : response.clone());
     }
 
     /** Returns the clients that left without credentials, each as a few words. */
@@ -99,7 +103,7 @@ final class Attempts {
     /** Returns the user in an answer of SASL PLAIN: authorization id, NUL, user, NUL, password. */
     static String user(byte[] response) {
         String[] parts = new String(response, StandardCharsets.UTF_8).split("\0", -1);
-        return parts.length < 2 ? "" : parts[parts.length - 2];
+        return parts.length < 2 ? "" : shortened(parts[parts.length - 2]);
     }
 
     private static void note(long now) {
@@ -111,6 +115,10 @@ final class Attempts {
                 openUntil = now + OPEN;
             }
         }
+    }
+
+    private static String shortened(String word) {
+        return word.length() <= LONGEST_WORD ? word : word.substring(0, LONGEST_WORD) + "\u2026";
     }
 
     private static String described(String driver) {

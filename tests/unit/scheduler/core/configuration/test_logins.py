@@ -181,6 +181,14 @@ def test_clients_hold_a_node_back(known: ClusterState, words: str) -> None:
     assert block(known) == words
 
 
+def test_a_client_has_one_short_line() -> None:
+    """It chooses the name under which it tries to log in."""
+    words = block(cluster(*ENFORCED, refused=("10.0.0.9 as shop\nnode-1 is down" + "x" * 100_000,)))
+    assert words.startswith("waits for clients that would be refused: 10.0.0.9 as shop node-1 is downxxx")
+    assert "xxx at node-0, 10.0.0.9 as shop" in words
+    assert len(words) < 1000
+
+
 def test_an_operator_can_accept_that_clients_are_refused_but_not_that_nobody_can_log_in() -> None:
     known = cluster(*ENFORCED, refused=("10.0.0.9 as shop",))
     command = ForceComplete("deploy", None, "node-0")
