@@ -53,9 +53,16 @@ def api_names(settings: Settings) -> Names:
     return Names(f"{settings.service_name} API", addresses, dns, f"spiffe://{flat}/api")
 
 
-def own_addresses(settings: Settings) -> tuple[str, ...]:
-    """Return the addresses of the API that the service's authority vouches for; none if it does not."""
-    return api_names(settings).addresses if settings.has_own_certificate else ()
+def own_places(settings: Settings) -> tuple[str, ...]:
+    """Return addresses and names of the API for which the service's authority vouches; none if it does not.
+
+    The names of the scheduler's machine are left out: an agent on it has them too.
+    """
+    if not settings.has_own_certificate:
+        return ()
+    found = api_names(settings)
+    machine = {name.lower().rstrip(".") for name in (socket.gethostname(), socket.getfqdn(), *_LOOPBACK)}
+    return (*found.addresses, *(name for name in found.dns if name not in machine))
 
 
 def _addresses() -> list[str]:

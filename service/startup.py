@@ -39,7 +39,7 @@ from scheduler.settings import Settings
 from scheduler.settings.effective import wanted_at_start
 from scheduler.storage.port import Store
 from scheduler.storage.zookeeper import ZooKeeper, ZooKeeperStore
-from service.certificate_source import own_addresses
+from service.certificate_source import own_places
 from service.uninstall import begin_removal, is_over, last_snapshot
 
 T = TypeVar("T")
@@ -129,7 +129,7 @@ class Service:
         driver = Driver(framework(self._settings), state.framework_id, lambda event: posts[0](event))
         given, metrics = self._settings, self._metrics
         words = LastWords(lambda event: posts[0](event), context_maker(given.mesos_tls()))
-        issuer = replace(given.issuer(self._sealer), api_addresses=own_addresses(given))
+        issuer = replace(given.issuer(self._sealer), api_places=own_places(given))
         loop = Loop(
             store,
             driver,

@@ -126,7 +126,7 @@ class Certificates:
         if record is None or self._issuer is None:
             why = self._problem or "the authority is made in a moment; ask again"
             return CertificateReply(query.task_id, problem=f"the scheduler has no authority: {why}")
-        foreign = {*self._issuer.api_addresses, *_addresses_beside(node, state)}
+        foreign = {*self._issuer.api_places, *_addresses_beside(node, state)}
         names = names_of(node, state.target.spec.service_name, foreign)
         try:
             chain = self._sign(query.request, names, record.signing, state, now)
@@ -152,7 +152,7 @@ class Certificates:
 def names_of(node: NodeRecord, service: str, foreign: Collection[str] = ()) -> Names:
     """Return the names of a node: its addresses as Mesos and its executor know them, its agent's name and Mesos-DNS'.
 
-    The executor alone can name an address: it has none of `foreign`, those of others, by that.
+    The executor alone can name an address, and an agent chooses its name: neither can be of `foreign`, those of others.
     """
     agent = node.known_agent
     others = {ip_address(host) for host in foreign if _is_address(host)}
@@ -160,7 +160,8 @@ def names_of(node: NodeRecord, service: str, foreign: Collection[str] = ()) -> N
     if node.address and _is_address(node.address) and ip_address(node.address) not in others:
         addresses.append(node.address)
     dashed = "-".join(reversed(service.split("/")))
-    dns = tuple(name for name in (agent.hostname, f"{node.name}.{dashed}.mesos") if _is_dns(name))
+    given = agent.hostname if agent.hostname.lower().rstrip(".") not in foreign else ""
+    dns = tuple(name for name in (given, f"{node.name}.{dashed}.mesos") if _is_dns(name))
     return Names(node.name, tuple(dict.fromkeys(addresses)), dns, node_identity(service, node.name))
 
 
@@ -173,7 +174,7 @@ def _addresses_beside(node: NodeRecord, state: ClusterState) -> set[str]:
     """Return the addresses of the other agents on which nodes of the service are."""
     agents = (other.agent for other in state.nodes.values() if other.agent is not None)
     own = node.known_agent.id
-    return {host for agent in agents if agent.id != own for host in _hosts(agent)}
+    return {host for agent in agents if agent.id != own for host in _hosts(agent) if _is_address(host)}
 
 
 def _is_address(host: str) -> bool:

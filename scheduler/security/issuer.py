@@ -20,7 +20,8 @@ FILES = "SECURITY_CA_CERTIFICATE_FILE and SECURITY_CA_KEY_FILE"
 class Issuer:
     """Where the keys of authorities come from. The files win over an authority of our own.
 
-    With `serves_api` an authority is needed without TLS of nodes too; the API then has `api_addresses`.
+    With `serves_api` an authority is needed without TLS of nodes too. The API then has `api_places`: its addresses, and
+    its names that are of no machine.
     """
 
     service_name: str
@@ -28,7 +29,7 @@ class Issuer:
     certificate_file: str = ""
     key_file: str = ""
     serves_api: bool = False
-    api_addresses: tuple[str, ...] = ()
+    api_places: tuple[str, ...] = ()
 
     @property
     def uses_files(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import time
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from scheduler.security.own_certificate import InUse, OwnCertificate
 from scheduler.security.sealing import Sealer
 from scheduler.settings import parse
 from service.certificate import BAD_POLLS, ApiCertificate
-from service.certificate_source import api_names, own_addresses
+from service.certificate_source import api_names, own_places
 from tests.certificates import Authority as Files
 from tests.unit.sealing_keys import new_key
 
@@ -188,9 +189,11 @@ def test_names_of_the_api(tmp_path: Path) -> None:
     assert found.uri == "spiffe://team__db/api"
     names = api_names(parse({**environ, "API_HOST": "10.9.9.9"}))
     assert "10.9.9.9" in names.addresses
-    assert own_addresses(parse({**environ, "API_HOST": "10.9.9.9"})) == ()
+    assert own_places(parse({**environ, "API_HOST": "10.9.9.9"})) == ()
     own = {**environ, "API_HOST": "10.9.9.9", "API_CERTIFICATE": "own", "SECRETS_KEY": Fernet.generate_key().decode()}
-    assert "10.9.9.9" in own_addresses(parse(own))
+    places = own_places(parse(own))
+    assert {"10.9.9.9", "127.0.0.1", "db.example"} <= set(places)
+    assert not {"localhost", socket.gethostname()} & set(places)
     authority = ISSUER.new(time.time())
     source = OwnCertificate(names, ISSUER, lambda: InUse(authority, 30))
     certificate = x509.load_pem_x509_certificate(source.read().certificate)

@@ -224,6 +224,15 @@ def test_names_of_a_node() -> None:
     assert names.uri == "spiffe://team__cassandra/node-0"
 
 
+def test_an_agent_cannot_have_the_name_of_the_api() -> None:
+    for hostname, dns in (
+        ("Api.example.", ("node-0.cassandra.mesos",)), ("host-1", ("host-1", "node-0.cassandra.mesos"))
+    ):  # fmt: skip
+        node = up(0, agent=Agent("S0", hostname, url="http://10.0.0.5:5051"), address="10.0.0.5")
+        assert names_of(node, "cassandra", {"api.example", "10.0.0.5"}).dns == dns
+        assert names_of(node, "cassandra", {"api.example", "10.0.0.5"}).addresses == ("10.0.0.5",)
+
+
 def test_an_executor_names_no_address_of_others() -> None:
     """A node's address is a word of its executor; another agent's, and the API's, are not its own by that."""
     agents = [Agent(f"S{index}", f"host-{index}", url=f"http://10.0.0.{index + 2}:5051") for index in (0, 1)]
@@ -233,7 +242,7 @@ def test_an_executor_names_no_address_of_others() -> None:
         nodes = (up(0, agent=agents[0], address=address), up(1, agent=agents[1], address="10.0.0.3"))
         base = encrypted()
         found = state(*nodes, wanted=base.target.spec, authority=base.authority)
-        issuer = replace(ISSUER, api_addresses=("10.0.0.9", "fd00::9"))
+        issuer = replace(ISSUER, api_places=("10.0.0.9", "fd00::9"))
         reply = ask(found, issuer, new_request("node-0", address).pem)
         assert bool(reply.chain) == is_own, (address, reply.problem)
         assert is_own or "but its addresses are 10.0.0.2" in reply.problem
