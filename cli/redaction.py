@@ -13,8 +13,8 @@ _SECRET = re.compile(r"pass(word|wd)?$|secret|token$|access_key|private|credenti
 # The tokens of Cassandra's ring are none; nor is the path of a file, nor the size of a list.
 _HARMLESS = re.compile(r"token_count|num_tokens|_file$|^resource_id$", re.IGNORECASE)
 _CREDENTIALS_IN_URL = re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)")
-# As in a JVM option: -Djavax.net.ssl.trustStorePassword=…
-_ASSIGNED = re.compile(r"(?i)((?:password|passwd|secret|access_?key|token)\w*=)[^\s,;\"']+")
+# As in a JVM option: -Djavax.net.ssl.trustStorePassword=… A word without an end would be read again from each begin.
+_ASSIGNED = re.compile(r"(?i)((?:password|passwd|secret|access_?key|token)\w{0,64}=)[^\s,;\"']+")
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 # Times and fingerprints have colons too, so that a match is read as an address first.
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9A-Fa-f]{1,4})?(?![\w:])")

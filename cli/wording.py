@@ -55,7 +55,7 @@ _PARAMETER = re.compile(r"\b[Tt]he query parameter (since|limit|lines|file|node)
 _FIRST = re.compile(rf"(^|[.;] )({'|'.join(OPTIONS)})(?=:| must\b| and \w+_)", re.IGNORECASE)
 _LONG = "|".join(name for name in OPTIONS if "_" in name)
 _ANYWHERE = re.compile(rf"(?<![\w.\"'-])(?<!table )(?<!keyspace )({_LONG})(?![\w\"'-]|\.\w)")
-_TWICE = re.compile(r"(--[\w-]+)(?:(?:,| and| or) \1)+")
+_TWICE = re.compile(r"(?<![\w-])(--[\w-]+)(?:(?:,| and| or) \1)+")
 
 
 def as_options(text: str) -> str:

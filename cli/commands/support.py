@@ -38,6 +38,7 @@ _LOGS = ("system", "output", "executor")
 _IS_LOG = re.compile(r"/v1/(?:debug/log|nodes/(?P<node>[^/]+)/logs\?file=(?P<file>\w+)&lines=1000)")
 # Above so many nodes, a node is asked for its status and its logs only if the command names it.
 _ALL_NODES = 50
+_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _COLUMNS = columns("File", Column("Size", Kind.BYTES), "SHA-256")
 
 
@@ -85,12 +86,12 @@ def collect(client: Client, nodes: Sequence[str], every: bool, redact: bool) -> 
         redact: True if the names of machines and people are replaced.
     """
     documents, errors = _read(client, list(_ONCE))
-    launched = list(documents.get("/v1/nodes/list", ()))
+    launched = _names(documents.get("/v1/nodes/list", ()))
     more = [f"/v1/nodes/{segment(name)}/info" for name in launched]
     asked = [segment(name) for name in nodes or (launched if every or len(launched) <= _ALL_NODES else ())]
     more += [f"/v1/nodes/{name}/status" for name in asked]
     logs = [f"/v1/nodes/{name}/logs?file={log}&lines=1000" for name in asked for log in _LOGS]
-    more += [f"/v1/plans/{segment(name)}" for name in documents.get("/v1/plans", ())]
+    more += [f"/v1/plans/{segment(name)}" for name in _names(documents.get("/v1/plans", ()))]
     more += [f"{operation_path(kind)}/{word}" for kind in KINDS for word in ("status", "history")]
     others, failed = _read(client, more)
     for path in logs:  # one by one: the API reads few logs at a time, and refuses more
@@ -108,6 +109,11 @@ def collect(client: Client, nodes: Sequence[str], every: bool, redact: bool) -> 
         name, text = _file(path, document)
         files[name] = (redaction.apply(text) if redact else text).encode()
     return files, {path: redaction.apply(why) if redact else why for path, why in errors.items()}
+
+
+def _names(given: Sequence[Any]) -> list[str]:
+    """Return the names of an answer that can be those of files in the archive."""
+    return [name for name in given if isinstance(name, str) and _NAME.fullmatch(name)]
 
 
 def _file(path: str, document: Any) -> tuple[str, str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -13,8 +15,10 @@ from flask import Flask, Response
 from cli import rest
 from cli.errors import ExitCode, Failure
 from cli.output import Output, json_text
+from cli.redaction import without_secrets
 from cli.rest import Client, Target
 from cli.tables import fields_table
+from cli.wording import as_options
 from tests.unit.cli.serving import CommandLine, Served, serve
 from tests.unit.cli.test_terminal import on_a_terminal
 
@@ -158,6 +162,29 @@ def test_a_number_that_is_no_time(number: float, form: str, hostile: dict[str, o
     ran = cli("events", "-o", form)
     assert ran.code in (ExitCode.DONE, ExitCode.NOT_REACHABLE)
     assert ran.code == ExitCode.DONE or "has another form than this program knows" in ran.err
+
+
+@pytest.mark.parametrize("change", [as_options, without_secrets])
+@pytest.mark.parametrize("text", ["-", "--a, ", "token", "password_", "a_", "://a:"])
+@pytest.mark.timeout(60)
+def test_a_long_text_takes_linear_time(text: str, change: Callable[[str], str]) -> None:
+    """A time that grows with the square of this length would be minutes and more."""
+    change(text * (1_000_000 // len(text)))
+
+
+def test_names_that_are_none_are_no_files_of_a_bundle(
+    hostile: dict[str, object], cli: CommandLine, tmp_path: Path
+) -> None:
+    hostile["/v1/nodes/list"] = ["..", "../../x", "node-0", "", "a" * 5000, 5, None, {}, "node-0\n"]
+    hostile["/v1/plans"] = ["..", "/etc/passwd", "deploy"]
+    hostile["/v1/nodes/node-0/info"] = hostile["/v1/plans/deploy"] = {}
+    file = tmp_path / "bundle.tar.gz"
+    ran = cli("support", "bundle", "--file", str(file))
+    assert ran.code == ExitCode.DONE, ran
+    with tarfile.open(file) as archive:
+        names = {name.partition("/v1/")[2] for name in archive.getnames()}
+    of_names = {name for name in names if name.startswith(("nodes/", "plans/"))}
+    assert of_names == {"nodes/list.json", "nodes/node-0/info.json", "plans/deploy.json"}
 
 
 def test_a_message_without_an_end(hostile: dict[str, object], cli: CommandLine) -> None:
