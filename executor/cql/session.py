@@ -5,13 +5,22 @@ from __future__ import annotations
 import logging
 import re
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import IO
 
 from cassandra import AuthenticationFailed, DriverException
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.cluster import (
+    EXEC_PROFILE_DEFAULT,
+    Cluster,
+    DefaultConnection,
+    ExecutionProfile,
+    NoHostAvailable,
+    Session,
+)
 from cassandra.policies import WhiteListRoundRobinPolicy
+from cassandra.protocol import ProtocolHandler, ResultMessage
 
 from executor.cql.encryption import Encryption, UntrustedError
 
@@ -31,6 +40,32 @@ logging.getLogger("cassandra").setLevel(logging.CRITICAL)
 
 # The driver's errors, besides its own base class.
 CQL_ERRORS = (DriverException, NoHostAvailable)
+
+
+class _Result(ResultMessage):
+    """An answer without what a statement has changed of the schema, of which a session keeps nothing.
+
+    Cassandra writes names there in Latin-1, and the driver gives up the connection if such a name is not UTF-8.
+    """
+
+    def recv_results_schema_change(self, f: IO[bytes], protocol_version: int) -> None:
+        """Leave the names unread, at the end of the answer."""
+        self.schema_change_event = {}
+
+
+class _Handler(ProtocolHandler):
+    message_types_by_opcode = {**ProtocolHandler.message_types_by_opcode, ResultMessage.opcode: _Result}
+
+
+class _Connection(DefaultConnection):
+    """A connection on which Cassandra reports no changes of the schema, since they have the same names."""
+
+    def register_watchers(
+        self, type_callback_dict: Mapping[str, Callable[..., object]], register_timeout: float | None = None
+    ) -> None:
+        """Register callbacks for events of other types."""
+        wanted = {name: callback for name, callback in type_callback_dict.items() if name != "SCHEMA_CHANGE"}
+        super().register_watchers(wanted, register_timeout)
 
 
 class ConnectError(Exception):
@@ -74,14 +109,19 @@ def open_session(
     )
     cluster = _cluster(address, port, secrets, profile, connect_seconds, _context(address, port, encryption))
     try:
-        try:
-            session = cluster.connect()
-        except CQL_ERRORS as error:
-            refused = "Authentication" in str(error) or isinstance(error, AuthenticationFailed)
-            raise ConnectError(f"CQL on {address}:{port}: {words(error)}", refused) from error
-        yield session
+        yield _connect(cluster, f"{address}:{port}")
     finally:
         cluster.shutdown()
+
+
+def _connect(cluster: Cluster, where: str) -> Session:
+    try:
+        session = cluster.connect()
+    except CQL_ERRORS as error:
+        refused = "Authentication" in str(error) or isinstance(error, AuthenticationFailed)
+        raise ConnectError(f"CQL on {where}: {words(error)}", refused) from error
+    session.client_protocol_handler = _Handler
+    return session
 
 
 def _cluster(
@@ -95,6 +135,7 @@ def _cluster(
     user = secrets.get("cassandra_username")
     return Cluster(
         [address],
+        connection_class=_Connection,
         port=port,
         auth_provider=PlainTextAuthProvider(user, secrets.get("cassandra_password", "")) if user else None,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
 from executor.backup.format import document, layout
 from executor.backup.format.manifest import NodeManifest
+from executor.jobs import cql
 from executor.jobs.context import Cancelled, JobError
 from tests.cluster import tables
 from tests.feature.backup_jobs import BUCKET, Bucket, Operator
@@ -215,6 +217,24 @@ def test_another_table_of_the_name_is_refused(operator: Operator, node: RingNode
         types = session.execute("SELECT type_name FROM system_schema.types WHERE keyspace_name = 'other'").all()
         session.execute("DROP KEYSPACE other")
     assert types == []
+
+
+def test_names_beyond_ascii(operator: Operator, node: RingNode) -> None:
+    """Cassandra answers each statement that creates such a type with its name in Latin-1."""
+    types = ["Größe", "Maß", "été"]
+    create = ["CREATE KEYSPACE latin WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}"]
+    create += [f'CREATE TYPE latin."{name}" (a int)' for name in types]
+    create += ['CREATE TABLE latin.t (id int PRIMARY KEY, v "Größe", w frozen<"Maß">, x list<frozen<"été">>)']
+    create += ["INSERT INTO latin.t (id, v, w, x) VALUES (1, {a: 1}, {a: 2}, [{a: 3}])"]
+    with cql.connect(node.facts(), {}, ConsistencyLevel.ONE) as session:
+        for statement in create:
+            session.execute(statement)
+        operator.back_up("latin", ["latin"])
+        session.execute("DROP KEYSPACE latin")
+        found = operator.restore("latin", NODE)
+        assert found["schema"]["message"] == "made: 1 keyspace, 3 types, 1 table"
+        assert found["compare"]["verdict"] == "equal"
+        session.execute("DROP KEYSPACE latin")
 
 
 @pytest.fixture

@@ -14,6 +14,11 @@ class NoHostAvailable(Exception):
     errors: dict[Any, Any]
     def __init__(self, message: str, errors: dict[Any, Any]) -> None: ...
 
+class DefaultConnection:
+    def register_watchers(
+        self, type_callback_dict: Mapping[str, Callable[..., object]], register_timeout: float | None = None
+    ) -> None: ...
+
 class ExecutionProfile:
     def __init__(
         self,
@@ -91,6 +96,7 @@ class Cluster:
         idle_heartbeat_interval: float = 30,
         idle_heartbeat_timeout: float = 30,
         connect_timeout: float = 5,
+        connection_class: type[DefaultConnection] | None = None,
         execution_profiles: Mapping[object, ExecutionProfile] | None = None,
         ssl_context: SSLContext | None = None,
         monitor_reporting_enabled: bool = True,
