@@ -73,25 +73,22 @@ def free_bytes(directory: Path) -> int:
 
 
 def lacks_space(
-    imported: Sequence[Batch] | None, streamed: Sequence[Batch], free: int, keeps: bool = False
+    imported: Sequence[Batch], streamed: Sequence[Batch], arriving: int, free: int, keeps: bool = False
 ) -> str | None:
     """Return the reason why the volume is too small, with numbers; None if it is large enough.
 
     Args:
-        keeps: All loaded files stay until they are compared, and take space after a compaction or a stream.
-        streamed: Without a counterpart, this node's even share of the whole, about what it will store. Staging comes on
-            top of it.
+        imported: The batches that this node takes over in place.
+        streamed: The batches that this node fetches and sends to the owners of their rows.
+        arriving: The bytes that all nodes' streams leave on this node; see `replicas.arriving_bytes`.
         free: Free bytes.
         keeps: All loaded files stay until they are compared, and take space once they are compacted or streamed.
     """
-    if imported is not None:
-        needed, what = sum(batch.size for batch in imported), "for its data"
-        kept = needed if keeps else 0
-    else:
-        share = sum(batch.size for batch in streamed)
-        staged = staging_bytes(streamed)
-        needed, what = share + staged, f"for {amount(share)} of data and {amount(staged)} of files on their way"
-        kept = share if keeps else 0
+    data, staged = sum(batch.size for batch in imported) + arriving, staging_bytes(streamed)
+    needed, what = data, "for its data"
+    if arriving or staged:
+        needed, what = data + staged, f"for {amount(data)} of data and {amount(staged)} of files on their way"
+    kept = sum(batch.size for batch in (*imported, *streamed)) if keeps else 0
     if kept:
         needed, what = needed + kept, f'{what}, and {amount(kept)} that "compare": "full" keeps until the end'
     if needed <= free:

@@ -22,8 +22,9 @@ from executor.restore.loading.loader import Loader, LoadError
 from executor.restore.problems import Problem
 from executor.restore.request import FULL, Request
 from executor.restore.roles import apply
-from executor.restore.schema import counters, drop_history, live, trial
+from executor.restore.schema import counters, drop_history, live, replicas, trial
 from executor.restore.schema.plan import Existing, Plan, conflicts, plan_schema, renamed_elements
+from executor.restore.schema.replicas import Spread
 from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch, Piece
 from executor.restore.source.chosen import plan_batches
@@ -48,12 +49,16 @@ class SchemaFindings:
 
 @dataclass(frozen=True)
 class NodeFindings:
-    """The findings of one node about its share. `same_as` is the backup's node whose files it can take over, if any."""
+    """The findings of one node about its share. `same_as` is the backup's node whose files it can take over, if any.
+
+    `streamed` are the keyspaces whose files are streamed even then.
+    """
 
     problems: tuple[Problem, ...]
     same_as: str | None
     batches: tuple[Batch, ...]
     free_bytes: int
+    streamed: frozenset[str]
 
 
 def step(problem: Problem) -> str:
@@ -103,11 +108,31 @@ def check_node(
     problems += _counters(context, backup, selection)
     imported = None if same is None else plan_batches(repository, [same], selection)
     free = checking.free_bytes(context.node.scratch)
-    if words := checking.lacks_space(imported, batches, free, request.compare == FULL):
-        most = checking.largest(batches if imported is None else imported)
-        help_ = f"free space, or restore some tables at a time: {most}"
+    before, here = _spreads(context, backup)
+    widened = replicas.widened(before.replications, here.replications, selection)
+    arriving = replicas.arriving_bytes(before, here, selection, backup.table_bytes)
+    streamed = widened if imported is not None else frozenset(arriving)
+    wanted = batches if imported is None else imported
+    if words := checking.lacks_space(
+        [batch for batch in wanted if batch.target.key_space not in streamed],
+        [batch for batch in wanted if batch.target.key_space in streamed],
+        sum(size for key_space, size in arriving.items() if key_space in streamed),
+        free,
+        request.compare == FULL,
+    ):
+        help_ = f"free space, or restore some tables at a time: {checking.largest(wanted)}"
         problems.append(Problem(SPACE, context.node.name, words, help_))
-    return NodeFindings(tuple(problems), same, batches, free)
+    return NodeFindings(tuple(problems), same, batches, free, widened)
+
+
+def _spreads(context: JobContext, backup: StoredBackup) -> tuple[Spread, Spread]:
+    """Return where the rows of keyspaces are: in the backup, and in the cluster. Raises JobError."""
+    try:
+        with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
+            here = Spread(live.replications(session), live.members(session))
+    except CQL_ERRORS as error:
+        raise JobError(SPACE, words(error)) from error
+    return Spread(replicas.replications(backup.schema), len(backup.tokens)), here
 
 
 def _views(context: JobContext, backup: StoredBackup, selection: Selection) -> list[Problem]:

@@ -10,6 +10,7 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import Session
 
 from executor.jobs.context import JobError
+from executor.restore import checking
 from tests.cluster import tables
 from tests.feature.backup_jobs import Bucket, Operator
 from tests.feature.cassandra_ring import Ring, running_ring
@@ -39,6 +40,16 @@ def ring(tmp_path_factory: pytest.TempPathFactory, backed_up: Rows) -> Iterator[
 
 def indexed(session: Session) -> int:
     return len(session.execute("SELECT id FROM shop.user WHERE name = 'name-3'").all())
+
+
+def test_every_node_needs_space_for_what_others_stream_to_it(
+    operator: Operator, ring: Ring, backed_up: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "free_bytes", lambda directory: 0)
+    for node, share in zip(ring.nodes, (["node-0"], [], []), strict=True):
+        given = {"backup_name": "one", "sources": ["node-0"], "share": share}
+        with pytest.raises(JobError, match=rf"{node.launch.node}: the volume has 0 bytes free, and .* on their way"):
+            operator.run("restore-check", node, "full", given)
 
 
 def test_onto_more_nodes(operator: Operator, ring: Ring, backed_up: Rows) -> None:

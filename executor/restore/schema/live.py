@@ -67,6 +67,20 @@ def data_centers(session: Session) -> set[str]:
     return {row.data_center for row in rows if row.data_center}
 
 
+def members(session: Session) -> int:
+    """Return the number of nodes in the ring."""
+    return 1 + len(session.execute("SELECT peer FROM system.peers_v2").all())
+
+
+def replications(session: Session) -> Mapping[str, Mapping[str, str]]:
+    """Return the replication of each keyspace, in the form in which DESCRIBE has it."""
+    rows = session.execute("SELECT keyspace_name, replication FROM system_schema.keyspaces").all()
+    return {
+        row.keyspace_name: {**row.replication, "class": str(row.replication.get("class", "")).rpartition(".")[2]}
+        for row in rows
+    }
+
+
 def version_and_partitioner(session: Session) -> tuple[str, str]:
     """Return the version and the partitioner of this node's Cassandra."""
     row = session.execute("SELECT release_version, partitioner FROM system.local").one()

@@ -103,50 +103,64 @@ def test_many_that_are_missing_are_counted_and_some_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("imported", "streamed", "free", "expected"),
+    ("imported", "streamed", "arriving", "free", "expected"),
     [
-        pytest.param(of(GIB), of(GIB), GIB, None, id="files that stay where they are staged"),
+        pytest.param(of(GIB), (), 0, GIB, None, id="files that stay where they are staged"),
         pytest.param(
-            of(GIB), (), GIB - 1, "has 1024.0 MiB free, and the restore needs 1.0 GiB for its data", id="no room",
+            of(GIB), (), 0, GIB - 1, "has 1024.0 MiB free, and the restore needs 1.0 GiB for its data", id="no room",
         ),
-        pytest.param(None, of(GIB), 2 * GIB, None, id="what is staged and what comes to rest"),
+        pytest.param((), of(GIB), GIB, 2 * GIB, None, id="what is staged and what comes to rest"),
         pytest.param(
-            None, of(GIB, GIB), 3 * GIB,
+            (), of(GIB, GIB), 2 * GIB, 3 * GIB,
             "has 3.0 GiB free, and the restore needs 4.0 GiB for 2.0 GiB of data and 2.0 GiB of files on their way",
             id="no room for both",
         ),
-        pytest.param((), (), 0, None, id="nothing to do"),
-        pytest.param(None, (), 0, None, id="nothing to stream"),
+        pytest.param(
+            (), (), 2 * GIB, GIB,
+            "has 1.0 GiB free, and the restore needs 2.0 GiB for 2.0 GiB of data and 0 bytes of files on their way",
+            id="no room for what other nodes stream",
+        ),
+        pytest.param(
+            of(GIB), of(GIB), 3 * GIB, 5 * GIB - 1,
+            "has 5.0 GiB free, and the restore needs 5.0 GiB for 4.0 GiB of data and 1.0 GiB of files on their way",
+            id="some keyspaces are taken over, and others streamed",
+        ),
+        pytest.param((), (), 0, 0, None, id="nothing to do"),
     ],
 )  # fmt: skip
 def test_space(
-    imported: tuple[Batch, ...] | None, streamed: tuple[Batch, ...], free: int, expected: str | None
+    imported: tuple[Batch, ...], streamed: tuple[Batch, ...], arriving: int, free: int, expected: str | None
 ) -> None:
-    found = checking.lacks_space(imported, streamed, free)
+    found = checking.lacks_space(imported, streamed, arriving, free)
     assert found == (None if expected is None else f"the volume {expected}")
 
 
 @pytest.mark.parametrize(
-    ("imported", "free", "expected"),
+    ("imported", "streamed", "free", "expected"),
     [
-        pytest.param(of(3 * GIB), 6 * GIB, None, id="files taken over, twice"),
+        pytest.param(of(3 * GIB), (), 6 * GIB, None, id="files taken over, twice"),
         pytest.param(
             of(3 * GIB),
+            (),
             6 * GIB - 1,
             "6.0 GiB for its data, and 3.0 GiB",
             id="files taken over, not twice",
         ),
-        pytest.param(None, 3 * GIB, None, id="streamed: data, on their way, and kept"),
+        pytest.param((), of(GIB), 3 * GIB, None, id="streamed: data, on their way, and kept"),
         pytest.param(
-            None,
+            (),
+            of(GIB),
             3 * GIB - 1,
             "3.0 GiB for 1.0 GiB of data and 1.0 GiB of files on their way, and 1.0 GiB",
             id="streamed, too little",
         ),
     ],
 )
-def test_space_for_a_full_comparison(imported: tuple[Batch, ...] | None, free: int, expected: str | None) -> None:
-    found = checking.lacks_space(imported, of(GIB), free, keeps=True)
+def test_space_for_a_full_comparison(
+    imported: tuple[Batch, ...], streamed: tuple[Batch, ...], free: int, expected: str | None
+) -> None:
+    arriving = sum(batch.size for batch in streamed)
+    found = checking.lacks_space(imported, streamed, arriving, free, keeps=True)
     kept = f' needs {expected} that "compare": "full" keeps until the end'
     assert found is None if expected is None else str(found).endswith(kept)
 
