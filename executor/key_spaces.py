@@ -18,5 +18,8 @@ KEY_SPACE_LENGTH, TABLE_LENGTH = 48, 222
 
 
 def is_cassandras(key_space: str) -> bool:
-    """Return whether Cassandra reserves this keyspace name; its local names are reserved in any case of letters."""
-    return key_space in SHARED_KEY_SPACES or key_space.lower() in LOCAL_KEY_SPACES | VIRTUAL_KEY_SPACES
+    """Return whether Cassandra reserves this keyspace name, in any case of letters.
+
+    It makes a keyspace `System_Traces`, and refuses to create a table there, and to drop it, even to a superuser.
+    """
+    return key_space.lower() in CASSANDRAS_KEY_SPACES

@@ -97,6 +97,7 @@ def test_select(key_spaces: list[str], tables: list[str], rename: dict[str, str]
         (["shop"], ["user"], {"shop.user": f"x.{'y' * 223}"}, "the name has 223 characters, at most 222 are allowed"),
         (["empty"], [], {"empty": "system"}, "empty cannot become system: the keyspace belongs to"),
         (["empty"], [], {"empty": "System_Views"}, "the keyspace belongs to the cluster itself"),
+        (["empty"], [], {"empty": "System_Traces"}, "the keyspace belongs to the cluster itself"),
         ([], [], {"shop": "s2", "nope.t": "x.y"}, "the backup has no keyspace nope"),
         ([], [], {"shop.nope": "shop.x"}, "rename: shop.nope is not part of the restore"),
         ([], ["users"], {"shop": "s2"}, "column_families users is also shopping.users, which rename does not name"),
