@@ -205,6 +205,8 @@ SCHEMAS: Mapping[str, Json] = {
             "creates": {"type": "object", "additionalProperties": STRINGS},
             "builds": {"type": "object", "additionalProperties": STRINGS},
             "left_out": STRINGS,
+            "changed": {"type": "object", "additionalProperties": STRINGS},
+            "views_left_out": STRINGS,
             "nodes": {"type": "object", "additionalProperties": ref("RestoringNode")},
             "bytes": INTEGER,
             "seconds_at_throttle": {"type": ["integer", "null"]},

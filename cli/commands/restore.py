@@ -110,10 +110,13 @@ def _preview(session: Session, body: dict[str, Any]) -> int:
         ],
     )
     shown = [tables] if not session.output.for_people else [item for item in (problems, tables, nodes) if item.rows]
-    untried = [f"Not tried: {clean(text)}" for text in found["untried"] or ()]
+    foot = [f"Not tried: {clean(text)}" for text in found["untried"] or ()]
+    foot += [f"Not as in the backup, and left so: {kind} {clean(', '.join(names))}"
+             for kind, names in (found.get("changed") or {}).items()]  # fmt: skip
+    foot += [f"Not created: {clean(text)}" for text in found.get("views_left_out") or ()]
     mode = f", by {found['mode']}" if found["mode"] else ""
     head = [f"Possible: {'yes' if found['possible'] else 'no'}{mode}{_effort(found)}", ""]
-    session.output.show(found, *shown, head=head, foot=untried)
+    session.output.show(found, *shown, head=head, foot=foot)
     return ExitCode.DONE if found["possible"] else ExitCode.FAILED
 
 

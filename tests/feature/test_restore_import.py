@@ -15,8 +15,9 @@ from executor.backup.format import document, layout
 from executor.backup.format.manifest import NodeManifest
 from executor.jobs import cql
 from executor.jobs.context import Cancelled, JobError
+from executor.restore.jobs.questions import plan_restore
 from tests.cluster import tables
-from tests.feature.backup_jobs import BUCKET, Bucket, Operator
+from tests.feature.backup_jobs import BUCKET, SECRETS, Bucket, Operator
 from tests.feature.cassandra_ring import LAUNCH, Ring, RingNode, running_ring
 from tests.waiting import wait_for
 
@@ -219,6 +220,28 @@ def test_another_table_of_the_name_is_refused(operator: Operator, node: RingNode
         types = session.execute("SELECT type_name FROM system_schema.types WHERE keyspace_name = 'other'").all()
         session.execute("DROP KEYSPACE other")
     assert types == []
+
+
+def test_the_dry_run_tells_what_stays_and_what_is_streamed(operator: Operator, node: RingNode, shop: Rows) -> None:
+    other = "{'class': 'SimpleStrategy', 'replication_factor': 1}"
+    given = {"location": operator.bucket.location, "secrets": SECRETS, "backup_name": "first", "sources": NODE}
+    with node.cql() as session:
+        replication = session.execute("SELECT replication FROM system_schema.keyspaces WHERE keyspace_name = 'shop'")
+        before = dict(replication.one().replication)
+        session.execute("DROP MATERIALIZED VIEW shop.bodies")
+        session.execute(_VIEW.replace("(id, body)", "(body, id)"))
+        session.execute(f"ALTER KEYSPACE shop WITH replication = {other}")
+        found = plan_restore(node.facts(), {**given, "share": NODE, "rename": {"shop.plain": "shop.plain_2"}})
+        assert found["views_left_out"][0].startswith("view shop.bodies: shop.plain becomes shop.plain_2")
+        found = plan_restore(node.facts(), {**given, "share": NODE})
+        assert (found["changed"], found["streamed"]) == ([{"kind": "view", "name": "shop.bodies"}], ["shop"])
+        assert 0 < found["stored"]["node-0"] <= found["sources"]["node-0"]
+        result = operator.restore("first", NODE)
+        assert "view shop.bodies is not as in the backup" in result["schema"]["message"]
+        assert (result["mode"], result["load"]["node-0"]["tables"]["shop.plain"]) == ("import", "streamed")
+        session.execute("DROP MATERIALIZED VIEW shop.bodies")
+        session.execute(_VIEW)
+        session.execute(f"ALTER KEYSPACE shop WITH replication = {before}")
 
 
 def test_names_beyond_ascii(operator: Operator, node: RingNode) -> None:

@@ -112,6 +112,8 @@ def _of_schema(backup: StoredBackup, selection: Selection, found: SchemaFindings
         "targets": {str(old): str(new) for old, new in sorted(selection.targets.items())},
         "rows": {str(new): backup.rows.get(old) for old, new in selection.targets.items()},
         "left_out": _left_out(backup, selection),
+        "changed": [_named(element) for element in found.plan.changed],
+        "views_left_out": plan.omitted_views(backup.schema, selection),
     }
 
 
@@ -132,6 +134,11 @@ def _of_node(node: NodeFacts, request: Request, found: SchemaFindings, own: Node
         "sources": {
             source: _bytes(batch for batch in own.batches if batch.source == source) for source in request.share
         },
+        "stored": {
+            source: sum(piece.stored_size for batch in own.batches if batch.source == source for piece in batch.pieces)
+            for source in request.share
+        },
+        "streamed": sorted(own.streamed),
         "tables": _tables(own.batches),
         "living": _living(node.jolokia, sorted(found.living)),
     }

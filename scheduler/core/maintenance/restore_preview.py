@@ -12,7 +12,6 @@ Json = Mapping[str, Any]
 
 # The most names of one kind in a document; of the others it has the number.
 LISTED = 1000
-_HOW = {IMPORT: "imported as files"}
 _NO_ANSWER = "answer"
 
 
@@ -44,10 +43,12 @@ def preview(
         "tables_more": max(0, len(tables) - LISTED),
         "creates": _by_kind(answer["creates"] for answer in looked.values()),
         "builds": _by_kind(answer["builds"] for answer in looked.values()),
-        "left_out": _left_out(looked),
+        "left_out": _names(looked, "left_out"),
+        "changed": _by_kind(answer.get("changed", ()) for answer in looked.values()),
+        "views_left_out": _names(looked, "views_left_out"),
         "nodes": {node: _node(looked.get(node), loading.sources[node], sizes) for node in answers},
         "bytes": sum(sizes.values()),
-        "seconds_at_throttle": _seconds(loading, sizes, throttle, at_once),
+        "seconds_at_throttle": _seconds(loading, _stored(looked), throttle, at_once),
     }
 
 
@@ -90,6 +91,7 @@ def _tables(looked: Mapping[str, Json], mode: str) -> list[Json]:
     if not looked:
         return []
     first = next(iter(looked.values()))
+    streamed = {name for answer in looked.values() for name in answer.get("streamed", ())}
     size, sstables = (
         _sum({name: own[what] for name, own in answer["tables"].items()} for answer in looked.values())
         for what in ("bytes", "sstables")
@@ -100,13 +102,17 @@ def _tables(looked: Mapping[str, Json], mode: str) -> list[Json]:
             "to": new,
             "what": "load into existing" if any(new in answer["living"] for answer in looked.values()) else "create",
             "has_data": _has_data([answer["living"].get(new, False) for answer in looked.values()]),
-            "how": _HOW.get(mode, "streamed") if sstables.get(new) else "nothing to load",
+            "how": _how(mode, new.partition(".")[0] in streamed) if sstables.get(new) else "nothing to load",
             "bytes": size.get(new, 0),
             "sstables": sstables.get(new, 0),
             "rows": first["rows"].get(new),
         }
         for old, new in first["targets"].items()
     ]
+
+
+def _how(mode: str, is_streamed: bool) -> str:
+    return "imported as files" if mode == IMPORT and not is_streamed else "streamed"
 
 
 def _has_data(words: Sequence[bool | None]) -> bool | None:
@@ -123,9 +129,14 @@ def _by_kind(lists: Iterable[Sequence[Json]]) -> dict[str, list[str]]:
     return {kind: list(found)[:LISTED] for kind, found in names.items()}
 
 
-def _left_out(looked: Mapping[str, Json]) -> list[str]:
-    names = {str(name) for answer in looked.values() for name in answer["left_out"]}
+def _names(looked: Mapping[str, Json], what: str) -> list[str]:
+    names = {str(name) for answer in looked.values() for name in answer.get(what, ())}
     return sorted(names)[:LISTED]
+
+
+def _stored(looked: Mapping[str, Json]) -> dict[str, int]:
+    """Return the bytes of the objects by the backup's node: a throttle counts these. Earlier executors lack them."""
+    return _sum(answer.get("stored", answer["sources"]) for answer in looked.values())
 
 
 def _node(answer: Json | None, sources: Sequence[str], sizes: Mapping[str, int]) -> Json:

@@ -75,6 +75,28 @@ def test_how_long_the_throttle_makes_it(throttle: int, at_once: int, seconds: in
     assert of(BOTH, throttle, at_once)["seconds_at_throttle"] == seconds
 
 
+def test_a_throttle_counts_the_bytes_of_objects() -> None:
+    answers = {"node-0": answer(0, stored={"node-0": 50}), "node-1": answer(1, stored={"node-1": 60})}
+    found = of(answers)
+    assert (found["bytes"], found["seconds_at_throttle"]) == (300, 6)
+
+
+def test_keyspaces_with_another_replication_are_streamed() -> None:
+    found = of({"node-0": answer(0, streamed=["k"]), "node-1": answer(1)})
+    assert (found["mode"], [table["how"] for table in found["tables"]]) == (
+        "import",
+        ["streamed", "streamed", "nothing to load"],
+    )
+
+
+def test_what_stays_as_it_is_and_what_is_not_created() -> None:
+    changed = [{"kind": "index", "name": "k.i"}, {"kind": "view", "name": "k.v"}]
+    found = of({"node-0": answer(0, changed=changed, views_left_out=["view k.w: why"]), "node-1": answer(1)})
+    assert found["changed"] == {"index": ["k.i"], "view": ["k.v"]}
+    assert (found["views_left_out"], found["possible"]) == (["view k.w: why"], True)
+    assert (of(BOTH)["changed"], of(BOTH)["views_left_out"]) == ({}, [])
+
+
 def test_other_tokens_are_streamed() -> None:
     found = of({"node-0": answer(0), "node-1": answer(1, same_as=None)})
     assert (found["mode"], found["tables"][0]["how"]) == ("stream", "streamed")
