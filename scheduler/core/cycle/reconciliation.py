@@ -14,7 +14,7 @@ from dataclasses import replace
 from scheduler.core.cycle.decision import Kill, Reconcile
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.task_info import node_of_task
-from scheduler.core.state.cluster import Asked, ClusterState, Stray
+from scheduler.core.state.cluster import Asked, ClusterState, Reconciliation, Stray
 from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_disowned, may_live, task_agent
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState
@@ -35,7 +35,9 @@ _UNSETTLED = UNSEEN | {TaskState.STAGING, TaskState.STARTING, TaskState.KILLING}
 
 def reconcile(cycle: Cycle) -> None:
     """Decide on the query that is due, if one is."""
-    progress = cycle.state.reconciliation
+    progress = _awaited(cycle.state)
+    if progress is not cycle.state.reconciliation:
+        cycle.replace_state(replace(cycle.state, reconciliation=progress))
     if progress.pending:
         if cycle.now >= progress.next_at:
             cycle.reconcile = Reconcile(tuple(_pairs(cycle.state.nodes[name] for name in progress.pending)))
@@ -53,6 +55,13 @@ def reconcile(cycle: Cycle) -> None:
         memory = replace(memory, probe_at=cycle.now + PROBE_EVERY)
     if memory is not cycle.state.memory:
         cycle.replace_state(replace(cycle.state, memory=memory))
+
+
+def _awaited(state: ClusterState) -> Reconciliation:
+    """Return the progress without nodes whose launch was given up meanwhile: Mesos is not asked for these."""
+    progress = state.reconciliation
+    left = frozenset(name for name in progress.pending if (node := state.nodes.get(name)) and may_live(node))
+    return progress if left == progress.pending else replace(progress, pending=left)
 
 
 def kill_strays(cycle: Cycle) -> None:

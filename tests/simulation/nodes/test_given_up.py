@@ -171,3 +171,39 @@ def test_a_node_that_is_lost_again_before_its_replacement_has_room_is_replaced()
     play([until_settled(), Send.agent_back("127.0.0.3"), Send.time(5.0, cycles=10)], world)
     assert not world.agent("127.0.0.3").volumes
     assert world.scheduler.plans()["recovery"].status is Status.COMPLETE
+
+
+def switched_off(hostname: str) -> Line:
+    """Lose a machine for good, with what runs there."""
+
+    def run(world: World) -> None:
+        for task_id in list(world.agent(hostname).tasks):
+            world.mesos.ring.stop(task_id)
+            del world.agent(hostname).tasks[task_id]
+
+    return Line(f"switched_off({hostname})", run)
+
+
+def test_a_launch_that_is_given_up_while_mesos_has_not_reported_it_holds_nothing_up() -> None:
+    """Only its agent could have reported it; without the launch in a record, Mesos is not asked any more."""
+    play(
+        [
+            Send.silence("STATUS", "WORD", "ANSWER", "REPLY"),
+            Send.time(),
+            Send.agent_lost("127.0.0.2"),
+            switched_off("127.0.0.2"),
+            Send.silence(),
+            Send.time(40.0, cycles=2),
+            Expect.launched("node-0"),
+            Expect.step("node-0", Status.WAITING, "UNREACHABLE"),
+            Send.master_restart(),
+            Send.agent_back("127.0.0.3"),
+            Send.time(),
+            Expect.step("Reconciliation", Status.IN_PROGRESS, "RECONCILING"),
+            Send.command(RestartStep("deploy", "Deploy", "node-0")),
+            Send.until_complete(cycles=60),
+            Expect.step("Reconciliation", Status.COMPLETE),
+            Expect.state("on the other agent", lambda world: is_placed(world, "node-0", "127.0.0.3")),
+        ],
+        World(spec(1), agents(2)),
+    )

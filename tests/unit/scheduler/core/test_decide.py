@@ -61,7 +61,7 @@ NODE_1 = Need(NeedKind.PLACEMENT, "node-1")
         pytest.param(state(node(0, TaskState.FAILED)), [own(0), offer(1)], ["node-0"], id="a failed join, in place"),
         pytest.param(state(node(0, TaskState.FAILED)), [offer(0), offer(1)], [], id="a failed join never elsewhere"),
         pytest.param(
-            state(down(0), reconciliation=Reconciliation(frozenset({"node-1"}), started=True, next_at=1e9)),
+            state(down(0), up(1), reconciliation=Reconciliation(frozenset({"node-1"}), started=True, next_at=1e9)),
             [own(0)],
             [],
             id="nothing before reconciliation",
