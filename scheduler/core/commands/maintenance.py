@@ -22,7 +22,7 @@ from scheduler.core.maintenance.progress import view_operation
 from scheduler.core.nodes import decommission
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.configuration import PlanRecord
-from scheduler.core.state.exclusion import exclusion, failed_step, holds_turn
+from scheduler.core.state.exclusion import exclusion, failed_step, held_up, holds_turn
 from scheduler.core.state.node import Failures
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
 from scheduler.core.state.operation_kinds import KINDS, ROTATION
@@ -86,10 +86,16 @@ def command_step(state: ClusterState, command: ForceComplete | RestartStep, step
     else:
         anew = replace(step, state=StepState.COMPLETE, forced=True)
     after = replace(state, steps={**state.steps, anew.key: anew})
-    waited, others = failed_step(state, operation) is not None, after.operations.values()
-    if waited and any(holds_turn(after, other) for other in others if other.kind != operation.kind):
+    waited = failed_step(state, operation) is not None
+    if waited and _must_queue(after, operation):
         after = _put(after, replace(operation, queued=True))
     return after
+
+
+def _must_queue(state: ClusterState, operation: OperationRecord) -> bool:
+    """Return whether an operation that was parked waits for another one."""
+    others = [other for other in state.operations.values() if other.kind != operation.kind]
+    return any(holds_turn(state, other) for other in others) or held_up(state, operation) is not None
 
 
 def _restart_problem(state: ClusterState, operation: OperationRecord, step: StepRecord) -> str | None:

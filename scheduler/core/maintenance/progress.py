@@ -13,6 +13,7 @@ from scheduler.core.nodes.recovery import back_off
 from scheduler.core.ring.availability import begun_nodes
 from scheduler.core.ring.readiness import why_down
 from scheduler.core.state.cluster import ClusterState
+from scheduler.core.state.exclusion import held_up
 from scheduler.core.state.lifecycle import by_index, is_joining, is_up
 from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.operation import OperationRecord, OperationState, StepRecord, StepState, is_live
@@ -36,7 +37,7 @@ class View:
     `running` has the steps of each phase with a running job. `busy` has, by node, the step whose job runs there, of any
     operation; it is empty for an operation that has ended. `joining` is a node that joins the ring, `changing` another
     node whose intent is under way while one is to leave. `failed` is the first failed step. `begun` names the nodes
-    where a step began that needs tidying up.
+    where a step began that needs tidying up. `held` is why a queued operation waits for one that is parked.
     """
 
     operation: OperationRecord
@@ -49,6 +50,7 @@ class View:
     busy: Mapping[str, StepRecord]
     joining: NodeRecord | None
     changing: NodeRecord | None
+    held: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -72,6 +74,7 @@ def view_operation(state: ClusterState, operation: OperationRecord) -> View:
         busy=_busy(state) if is_live(operation) else {},
         joining=next((node for node in by_index(state.nodes.values()) if is_joining(node)), None),
         changing=_changing(state, operation),
+        held=held_up(state, operation) if operation.queued else None,
     )
 
 
@@ -158,6 +161,8 @@ def turn_block(view: View, phase: int, step: StepRecord, now: float) -> Reason |
 
 def _other_operation(view: View) -> Reason | None:
     """Return the reason to wait for another operation that works or tidies up."""
+    if view.held is not None:
+        return Reason(Code.OTHER_JOB, f"waits for an operator: {view.held}")
     if view.operation.queued:
         return Reason(
             Code.OTHER_JOB, "waits for its turn: another operation began while this one waited for an operator"
@@ -170,9 +175,11 @@ def _other_operation(view: View) -> Reason | None:
 
 def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
     """Return what holds back a job on this node; None if the node is ready for it."""
-    if node is None or not is_up(node):
-        words = "it has no record" if node is None else why_down(node)
-        return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {words}")
+    if node is None or node.left:
+        out = f"stop the {view.operation.kind}, and start another one"
+        return Reason(Code.NODE_DOWN, f"{name} has left the ring: {out}")
+    if not is_up(node):
+        return Reason(Code.NODE_DOWN, f"waits for {name} to be NORMAL: {why_down(node)}")
     if node.intent is not None and node.intent.begun_at is not None:
         return Reason(Code.OTHER_INTENT, f"waits for {intent_name(node)}")
     if (other := view.busy.get(name)) is not None:
@@ -187,7 +194,7 @@ def node_block(view: View, node: NodeRecord | None, name: str) -> Reason | None:
 def choose_node(state: ClusterState, view: View, step: StepRecord) -> NodeRecord | Reason:
     """Return the node for a step: its own, or for a step of the cluster the first one that is ready."""
     first = Reason(Code.NODE_DOWN, "waits for a node that is NORMAL")
-    names = view.operation.nodes if step.name == CLUSTER else (step.name,)
+    names = _members(state, view.operation.nodes) if step.name == CLUSTER else (step.name,)
     for name in reversed(names):
         first = node_block(view, state.nodes.get(name), name) or first
     for name in names:
@@ -195,6 +202,11 @@ def choose_node(state: ClusterState, view: View, step: StepRecord) -> NodeRecord
         if node is not None and node_block(view, node, name) is None:
             return node
     return first
+
+
+def _members(state: ClusterState, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those that have not left the ring, since any of them will do; all names if all have."""
+    return tuple(name for name in names if (node := state.nodes.get(name)) and not node.left) or names
 
 
 def _busy(state: ClusterState) -> Mapping[str, StepRecord]:

@@ -24,7 +24,7 @@ from scheduler.core.mesos.resources import Share, node_needs, to_scalar
 from scheduler.core.mesos.task_info import JOB_GRACE_SECONDS, Executor, build_job, job_task_id
 from scheduler.core.nodes.names import agent_name
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
-from scheduler.core.state.exclusion import holds_turn
+from scheduler.core.state.exclusion import held_up, holds_turn
 from scheduler.core.state.lifecycle import UNSEEN, has_ended, shorten
 from scheduler.core.state.naming import named
 from scheduler.core.state.node import NodeRecord, TaskState
@@ -80,13 +80,14 @@ def _order(operation: OperationRecord) -> tuple[bool, float, str]:
 
 
 def _pass_turn_on(cycle: Cycle) -> None:
-    """Let the oldest queued operation continue once no other works."""
+    """Let the oldest queued operation continue once no other works, or needs what it could spoil."""
     operations = cycle.state.operations.values()
     if any(holds_turn(cycle.state, operation) for operation in operations):
         return
     queued = [found for found in operations if found.queued and holds_turn(cycle.state, replace(found, queued=False))]
-    if queued:
-        cycle.put(replace(min(queued, key=_order), queued=False))
+    free = [found for found in queued if held_up(cycle.state, found) is None]
+    if free:
+        cycle.put(replace(min(free, key=_order), queued=False))
 
 
 def _forget_steps(cycle: Cycle) -> None:

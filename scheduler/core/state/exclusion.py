@@ -2,7 +2,7 @@
 
 One operation works at a time: all of them work on the same SSTables. A parked operation lets operations of other kinds
 begin, except those that could remove what it needs to continue, or would spoil its result. Once its failed step is
-restarted, it is queued until the other operation has ended or is parked.
+restarted, it is queued until the other operation has ended, or is parked and needs nothing that this one could spoil.
 """
 
 from __future__ import annotations
@@ -49,6 +49,20 @@ def exclusion(state: ClusterState, kind: str, request: Mapping[str, Any]) -> str
     return None
 
 
+def held_up(state: ClusterState, operation: OperationRecord) -> str | None:
+    """Return why an operation that was parked does not go on beside another one that is; None if it can.
+
+    The other one began while this one waited, so that nothing was refused.
+    """
+    for other in state.operations.values():
+        step = None if other.kind == operation.kind else failed_step(state, other)
+        if step is None or (needed := _needed(other, operation.kind, operation.request)) is None:
+            continue
+        found = f"{KINDS[other.kind].title}, in progress since {stamp(other.started_at)} (id {other.id})"
+        return f"{found}, {_failure(state, other, step)}; {needed}: {_way_out(other)}"
+    return None
+
+
 def remarks(state: ClusterState, kind: str) -> str:
     """Return what the operator who begins an operation beside a parked one has to know; can be empty."""
     restore = state.operations.get(RESTORE)
@@ -64,8 +78,7 @@ def _excluded(state: ClusterState, other: OperationRecord, kind: str, request: M
         word = "in progress" if other.state is OperationState.RUNNING else "being stopped"
         since = f"{word} since {stamp(other.started_at)} (id {other.id})"
         return f"{title} already {since}" if other.kind == kind else f"{title} cannot begin: {found} is {since}"
-    failed = f"failed in its step {step.phase} of {step.name}: {named(state, step.failures.message)}"
-    out = f"restart that step, or stop the {other.kind}"
+    failed, out = _failure(state, other, step), _way_out(other)
     since = f"since {stamp(other.started_at)} (id {other.id})"
     if other.kind == kind:
         return f"{title} already in progress {since}, and {failed}; {out}"
@@ -73,8 +86,16 @@ def _excluded(state: ClusterState, other: OperationRecord, kind: str, request: M
     return None if needed is None else f"{title} cannot begin: {found}, in progress {since}, {failed}; {needed}: {out}"
 
 
+def _failure(state: ClusterState, other: OperationRecord, step: StepRecord) -> str:
+    return f"failed in its step {step.phase} of {step.name}: {named(state, step.failures.message)}"
+
+
+def _way_out(other: OperationRecord) -> str:
+    return f"restart that step, or stop the {other.kind}"
+
+
 def _needed(other: OperationRecord, kind: str, request: Mapping[str, Any]) -> str | None:
-    """Return why this kind must not begin beside a parked operation of another kind; None if it can."""
+    """Return why this kind must not begin, or go on, beside a parked operation of another kind; None if it can."""
     if kind == DECOMMISSION and other.kind in (BACKUP, RESTORE):
         return "it needs all of its nodes to go on"
     if kind == RESTORE and other.kind == BACKUP:

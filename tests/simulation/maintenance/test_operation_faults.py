@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from scheduler.core.commands.command import ForceComplete, Interrupt, Proceed, RestartStep
+from scheduler.core.commands.command import ForceComplete, Interrupt, Proceed, RestartStep, StopOperation
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.operation import OperationState
 from scheduler.core.state.operation_kinds import KINDS
@@ -14,6 +14,7 @@ from tests.simulation.engine.resources import add_all
 from tests.simulation.engine.samples import agents, begin, spec
 from tests.simulation.engine.script import Expect, Line, Send, World, play
 from tests.simulation.maintenance.test_operations import RUN_ON, UP, of
+from tests.simulation.nodes.test_departures import decommission
 
 
 def test_a_node_that_is_down_is_waited_for_while_others_go_on() -> None:
@@ -365,3 +366,55 @@ def test_a_failed_clear_does_not_undo_the_backup() -> None:
         ]
     )
     assert world.mesos.jobs.backups == ["monday"]
+
+
+@pytest.mark.parametrize("while_it_works", [True, False])
+def test_what_was_parked_does_not_take_away_what_another_parked_one_needs(while_it_works: bool) -> None:
+    """It began first, so nothing was refused: it waits, and tells for what."""
+    begin_again = [Send.command(RestartStep("decommission", None, "node-2"))]
+    fails = [Send.job_failures("upload-node-0", "no room", hopeless=True), Send.hold()]
+    play(
+        [
+            *UP,
+            Send.job_failures("decommission", "no", hopeless=True),
+            Send.command(decommission("node-2")),
+            Send.until_step("node-2", Status.ERROR, "decommission"),
+            Send.hold("upload-node-0"),
+            Send.command(begin("backup")),
+            Send.until_running("upload-node-0"),
+            *(begin_again if while_it_works else []),
+            *fails,
+            Send.until_step("node-0", Status.ERROR, "backup", phase="Upload"),
+            *([] if while_it_works else begin_again),
+            *RUN_ON,
+            Expect.step("node-2", Status.WAITING, "OTHER_JOB", "decommission", "Backup, in progress since"),
+            Expect.step("node-2", Status.WAITING, "OTHER_JOB", "decommission", "failed in its step Upload of node-0"),
+            Expect.step("node-2", Status.WAITING, "OTHER_JOB", "decommission", "it needs all of its nodes to go on"),
+            Send.command(RestartStep("backup", "Upload", "node-0")),
+            Send.until_complete("backup"),
+            Send.until_complete("decommission"),
+        ]
+    )
+
+
+def test_a_step_whose_node_has_left_says_so_and_what_to_do() -> None:
+    """No other node reads its share of a backup; and nothing makes it NORMAL again by itself."""
+    gone = "node-2 has left the ring: stop the backup-verify, and start another one"
+    play(
+        [
+            *UP,
+            Send.job_failures("verify-node-0", "no route", hopeless=True),
+            Send.command(begin("backup-verify")),
+            Send.until_step("node-0", Status.ERROR, "backup-verify"),
+            Send.command(decommission("node-2")),
+            Send.until_complete("decommission"),
+            *RUN_ON,
+            Send.command(RestartStep("backup-verify", None, "node-0")),
+            *RUN_ON,
+            Expect.step("node-1", Status.COMPLETE, plan="backup-verify"),
+            Expect.step("node-2", Status.WAITING, "NODE_DOWN", "backup-verify", gone),
+            Send.command(StopOperation("backup-verify")),
+            *RUN_ON,
+            Expect.operation("backup-verify", OperationState.STOPPED),
+        ]
+    )

@@ -197,6 +197,14 @@ def test_what_holds_a_step_back(
     assert reason is None or words in reason.sentence
 
 
+def test_a_step_of_the_cluster_waits_for_no_node_that_has_left() -> None:
+    asked = operation("backup", nodes=3)
+    kept = state(NodeRecord(0, left=True), down(1), operations={"backup": asked})
+    reason = choose_node(kept, view_operation(kept, asked), step("backup.Describe.cluster"))
+    assert isinstance(reason, Reason)
+    assert reason.sentence == "waits for node-1 to be NORMAL: its mode is UNKNOWN"
+
+
 BUSY = step("cleanup.Cleanup.node-0", RUNNING, operation="second")
 
 
@@ -208,7 +216,8 @@ AWAY = replace(down(0, TaskState.UNREACHABLE), mode="NORMAL")
     ("nodes", "found", "code", "words"),
     [
         ((up(0),), [], None, ""),
-        ((), [], "NODE_DOWN", "waits for node-0 to be NORMAL: it has no record"),
+        ((), [], "NODE_DOWN", "node-0 has left the ring: stop the backup, and start another one"),
+        ((NodeRecord(0, left=True),), [], "NODE_DOWN", "node-0 has left the ring: stop the backup, and start"),
         ((up(0, mode="LEAVING"),), [], "NODE_DOWN", "its mode is LEAVING"),
         ((down(0),), [], "NODE_DOWN", "its mode is UNKNOWN"),
         ((down(0, TaskState.UNREACHABLE),), [], "NODE_DOWN", "its mode is UNKNOWN"),
