@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ _OF_OTHERS = (
 _OF_OFFERS = ("NO_OFFER", "NO_OFFER_FITS")
 # A replacement gives up the data on that machine, which an agent that starts again brings back.
 _IF_LOST = "cassandra-mesos node replace {node}  # if its machine is lost"
+# A node that has not joined has nothing to replace: it is launched on another agent.
+_ELSEWHERE = "cassandra-mesos plan restart {plan} {step}"
+_OF_JOINING = {"AGENT_GONE": _ELSEWHERE, "UNREACHABLE": f"{_ELSEWHERE}  # if its machine is lost"}
 # By reason: the next command, with the names of plan, step and node.
 ADVICE: Mapping[str, str] = {
     "INTERRUPTED": "cassandra-mesos plan continue {plan}",
@@ -74,7 +77,8 @@ def chain(plans: Mapping[str, Json], evaluations: Sequence[Json], wanted: str) -
         evaluations: The last evaluations of offers.
         wanted: The name of a node or of a plan.
     """
-    steps = [step for name, plan in plans.items() for step in _pending(name, plan)]
+    members = {step["name"] for phase in plans.get("recovery", {}).get("phases", ()) for step in phase["steps"]}
+    steps = [step for name, plan in plans.items() for step in _pending(name, plan, members)]
     if wanted in plans:
         first = [step for step in steps if step.plan == wanted]
         first = [step for step in first if step.reason not in _OF_OTHERS] or first
@@ -84,7 +88,8 @@ def chain(plans: Mapping[str, Json], evaluations: Sequence[Json], wanted: str) -
     return [link for step in first for link in _follow(step, steps, evaluations, 0, seen)]
 
 
-def _pending(name: str, plan: Json) -> Iterator[Link]:
+def _pending(name: str, plan: Json, members: Set[str]) -> Iterator[Link]:
+    """Yield the steps of a plan that are not complete; `members` are the nodes with a step of the plan recovery."""
     for phase in plan["phases"]:
         for step in phase["steps"]:
             if step["status"] != "COMPLETE":
@@ -92,7 +97,8 @@ def _pending(name: str, plan: Json) -> Iterator[Link]:
                 # A member that its peers miss and whose agent is silent comes back by itself, or never.
                 missing = name == "recovery" and (step["reason"], step["status"]) == ("PEER_VIEW", "WAITING")
                 code = "UNREACHABLE" if missing else step["reason"]
-                advice = ADVICE.get(code, "").format(plan=name, step=step["name"], node=node)
+                advices = {**ADVICE, **_OF_JOINING} if name == "deploy" and node not in members else ADVICE
+                advice = advices.get(code, "").format(plan=name, step=step["name"], node=node)
                 yield Link(0, name, step["name"], step["status"], step["reason"], step["message"], advice)
 
 

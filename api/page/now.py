@@ -13,8 +13,9 @@ from api.page.formats import brief, percent, size
 from api.page.nodes import PLANS, Mark, Tile
 from api.sentences import sentence
 from executor.sentences import number_of, stamp
-from scheduler.core.configuration.standing_plans import RECOVERY
+from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY
 from scheduler.core.nodes.expiry import EXPIRED, OVERDUE
+from scheduler.core.nodes.replacement import has_moved
 from scheduler.core.plans.plan import Plan, Status, Step
 from scheduler.core.state.operation import OperationRecord, OperationState
 from scheduler.core.state.operation_kinds import KINDS
@@ -239,7 +240,10 @@ def _buttons(found: Snapshot, plan: str, phase: str, step: Step) -> Iterator[But
     # A member that its peers miss and whose agent is silent comes back by itself, or never.
     missing = plan == RECOVERY and step.reason == Code.PEER_VIEW and step.status is Status.WAITING
     if node and (missing or step.reason in (Code.UNREACHABLE, Code.AGENT_GONE)):
-        yield button("node-replace", node=node)
+        # One that has not joined has nothing to replace: it is launched on another agent.
+        record = found.state.nodes[node]
+        joins = plan == DEPLOY and record.deployed is None and not has_moved(record)
+        yield button("step-restart", plan=plan, phase=phase, step=node) if joins else button("node-replace", node=node)
 
 
 def _telling(plan: Plan) -> Step | None:

@@ -102,7 +102,7 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
         return _other_step(state, command, step)
     node = deploy.record_of(state, step.name)
     if isinstance(command, RestartStep):
-        return _store(state, node, reset_node(node))
+        return _restart_node(state, node)
     if command.plan == RECOVERY:
         return Refusal(RefusalKind.INVALID, f"a step of the plan {command.plan} cannot be forced: its node is down")
     if (leaving := decommission.departure_reason(state, node)) is not None:
@@ -115,6 +115,20 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
         if gate_block(state, node) is not None:
             return replace(state, plans={**state.plans, DEPLOY: let_pass(state, node.name)})
     return _store(state, node, replace(node, forced=True))
+
+
+def _restart_node(state: ClusterState, node: NodeRecord) -> ClusterState | Refusal:
+    """Let a node's step begin again, on any agent if the one on which the node was to join is away."""
+    if not deploy.is_stranded(state, node):
+        return _store(state, node, reset_node(node))
+    out = (
+        "wait for its agent, or remove it from the ring (nodetool removenode) if its machine is lost; "
+        "a node that has not joined is forgotten within minutes"
+    )
+    if (doubt := decommission.ring_doubt(state, node, out)) is not None:
+        words = f"The step of {node.name} cannot begin again on another agent yet: {doubt}"
+        return Refusal(RefusalKind.CONFLICT, words)
+    return _store(state, node, deploy.abandon(reset_node(node)))
 
 
 def reset_node(node: NodeRecord) -> NodeRecord:

@@ -18,7 +18,16 @@ from scheduler.core.ring.availability import ring_strain, survey
 from scheduler.core.ring.readiness import why_down
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.exclusion import exclusion, is_parked
-from scheduler.core.state.lifecycle import by_index, has_ended, is_leaving, is_running, is_up, may_live, previous_place
+from scheduler.core.state.lifecycle import (
+    UNSEEN,
+    by_index,
+    has_ended,
+    is_leaving,
+    is_running,
+    is_up,
+    may_live,
+    previous_place,
+)
 from scheduler.core.state.node import Failures, Intent, IntentKind, NodeRecord
 from scheduler.core.state.operation import (
     SCHEDULER,
@@ -73,6 +82,11 @@ def join_doubt(state: ClusterState, node: NodeRecord) -> str | None:
     """
     if may_live(node):
         return f"{node.name} may still run"
+    return ring_doubt(state, node, f"set NODES to more than {node.index} to start it again, and then lower")
+
+
+def ring_doubt(state: ClusterState, node: NodeRecord, out: str) -> str | None:
+    """Return why the ring may know this node; None if it surely does not. `out` is what to do if it has joined."""
     members = [other for other in by_index(state.nodes.values()) if other.deployed is not None]
     if node.task is None or not members:
         return None
@@ -84,7 +98,7 @@ def join_doubt(state: ClusterState, node: NodeRecord) -> str | None:
         ring = (*sighting.status.live, *sighting.status.unreachable)
         if node.address in ring or (node.address is None and not _known_addresses(state) >= set(ring)):
             words = f"{peer.name} still knows {node.address or 'an address that may be its own'} in the ring"
-            return f"{words}: if it has joined, set NODES to more than {node.index} to start it again, and then lower"
+            return f"{words}: if it has joined, {out}"
         witnesses += is_up(peer)
     return None if witnesses else f"waits for a member that is up to report whether {node.name} has joined the ring"
 
@@ -148,6 +162,9 @@ def shrink_reason(state: ClusterState, node: NodeRecord) -> Reason:
         # Its tokens are in the ring still: without a replacement, no node streams its data to the others.
         return Reason(Code.LEAVES, f"{wanted}: it leaves once it has been replaced, see the plan {RECOVERY}")
     if node.deployed is None:
+        if node.task is not None and node.task.state in UNSEEN:
+            words = "its agent cannot be reached; if its machine is lost, restart this step to give it up"
+            return Reason(Code.UNREACHABLE, f"{wanted}: it leaves once it has joined, but {words}")
         if may_live(node):
             return Reason(Code.LEAVES, f"{wanted}: it leaves once it has joined")
         doubt = join_doubt(state, node)

@@ -24,6 +24,7 @@ from scheduler.core.nodes.recovery import (
     launch_stage,
     may_have_default_superuser,
     try_in_place,
+    wait_for_agent,
 )
 from scheduler.core.nodes.replacement import doubtful_place, has_moved, kept_rack
 from scheduler.core.ring.availability import are_down
@@ -31,7 +32,9 @@ from scheduler.core.ring.readiness import assess, own_reason
 from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.lifecycle import (
+    UNSEEN,
     by_index,
+    has_ended,
     is_down,
     is_joining,
     is_leaving,
@@ -50,11 +53,15 @@ LONG_SECONDS = 3600.0
 # After this time from a launch's end, every offer from before it has arrived.
 SETTLE_SECONDS = 3.0
 ABANDONED_LIMIT = 8
+# An agent that is there offers the resources of a task within seconds of its end.
+STRANDED_SECONDS = 60.0
 # A node that serves this long after its launch has recovered; one that dies earlier is in a loop.
 STABLE_SECONDS = 60.0
 NO_OFFER = "waits for an offer"
 
 _NO_FAILURES = Failures()
+# States of a task whose agent is away.
+_AWAY = UNSEEN | {TaskState.GONE_BY_OPERATOR}
 
 
 def node_names(state: ClusterState) -> tuple[str, ...]:
@@ -163,8 +170,18 @@ def _hold(cycle: Cycle, node: NodeRecord) -> None:
         cycle.judge(offer, Reason(Code.OWN_AGENT, f"{node.name} may have a reservation there"), PARTIAL_SECONDS)
 
 
+def is_stranded(state: ClusterState, node: NodeRecord) -> bool:
+    """Return whether the node began to join on an agent that is away: by itself, only that agent brings it back."""
+    if node.deployed is not None or has_moved(node) or node.reservation is None or node.task is None:
+        return False
+    if node.task.state in _AWAY:
+        return node.reservation.seen
+    waits = has_ended(node) and state.memory.waits.get(node.name) == wait_for_agent(node)
+    return node.reservation.seen and waits and state.memory.at - node.task.updated_at >= STRANDED_SECONDS
+
+
 def abandon(node: NodeRecord) -> NodeRecord:
-    """Return the node without a reservation that no offer has shown.
+    """Return the node without its reservation, which is not offered.
 
     If the reservation does appear later, it is released; if the launch does, the node takes it back.
     """

@@ -18,7 +18,7 @@ from scheduler.core.mesos.subscription import subscription_block
 from scheduler.core.nodes.gates import has_passed
 from scheduler.core.nodes.launch import Start, in_place_refusals, is_unused, launch_in_place
 from scheduler.core.nodes.names import agent_name
-from scheduler.core.nodes.replacement import is_given_up
+from scheduler.core.nodes.replacement import has_moved, is_given_up
 from scheduler.core.ring.seeds import choose_seeds
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
 from scheduler.core.state.configuration import Configuration
@@ -27,6 +27,8 @@ from scheduler.core.state.node import Failures, IntentKind, NodeRecord, TaskStat
 from scheduler.core.state.reason import Code, Reason
 
 PARTIAL_SECONDS = 1.0
+# What to do about a node that has not joined, and whose agent does not come back.
+ELSEWHERE = "restart this step to launch it on another agent"
 
 
 def recover(cycle: Cycle) -> None:
@@ -62,7 +64,8 @@ def common_block(state: ClusterState, node: NodeRecord, plan: str, now: float) -
     if (waiting := subscription_block(state) or interruption(state, plan)) is not None:
         return waiting
     if node.reservation is not None and node.task is not None and node.task.state is TaskState.GONE_BY_OPERATOR:
-        return Reason(Code.AGENT_GONE, f"an operator marked the agent of {node.name} as gone: replace the node")
+        out = "replace the node" if node.deployed is not None or has_moved(node) else ELSEWHERE
+        return Reason(Code.AGENT_GONE, f"an operator marked the agent of {node.name} as gone: {out}")
     if has_given_up(node):
         return failure_reason(node)
     return back_off(node.failures, now)
@@ -91,8 +94,7 @@ def try_in_place(cycle: Cycle, node: NodeRecord) -> bool:
     assert node.reservation is not None
     offer = cycle.holder(node.reservation.id)
     if offer is None:
-        where = agent_name(node)
-        cycle.waits[node.name] = f"waits for {where} to offer its reservation and volume again"
+        cycle.waits[node.name] = wait_for_agent(node)
         return False
     configuration = launch_configuration(cycle.state, node)
     reasons = in_place_refusals(node, offer, configuration)
@@ -118,6 +120,11 @@ def try_in_place(cycle: Cycle, node: NodeRecord) -> bool:
     )
     cycle.take(launch_in_place(node, offer, start), offer)
     return True
+
+
+def wait_for_agent(node: NodeRecord) -> str:
+    """Return what a node waits for whose agent offers nothing of its reservation."""
+    return f"waits for {agent_name(node)} to offer its reservation and volume again"
 
 
 def is_rolled_out(node: NodeRecord) -> bool:

@@ -180,7 +180,7 @@ def _deploy_status(
     if node.forced:
         return Status.COMPLETE, Reason(Code.FORCED, "forced complete by an operator")
     if may_live(node):
-        return _live_status(state, node)
+        return _joining_status(state, node)
     if has_given_up(node):
         return Status.ERROR, recovery.failure_reason(node)
     if first is not None and first != node.name:
@@ -188,6 +188,14 @@ def _deploy_status(
     if (block := deploy.deploy_block(state, node, now)) is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     return Status.PENDING, _wait_for_offer(state, node)
+
+
+def _joining_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:
+    """Return how a node stands that is to join; what to do if its machine is lost meanwhile."""
+    status, reason = _live_status(state, node)
+    if reason.code is not Code.UNREACHABLE:
+        return status, reason
+    return status, Reason(reason.code, f"{reason.sentence}; if its machine is lost, {recovery.ELSEWHERE}")
 
 
 def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:
@@ -262,4 +270,6 @@ def _wait_for_offer(state: ClusterState, node: NodeRecord) -> Reason:
     text = state.memory.waits.get(node.name)
     if text is None or text == deploy.NO_OFFER:
         return Reason(Code.NO_OFFER, deploy.NO_OFFER)
+    if deploy.is_stranded(state, node):
+        text = f"{text}; if its machine is lost, {recovery.ELSEWHERE}"
     return Reason(Code.OWN_AGENT if node.reservation is not None else Code.NO_OFFER_FITS, text)

@@ -42,6 +42,7 @@ class Mesos(Executors):
         self.refuse_next: set[str] = set()  # operation types that fail once, as on a full disk
         self.forbidden: set[str] = set()  # operation types that the master does not allow
         self.torn_down = False  # the framework is no more
+        self.gone: set[str] = set()  # ids of agents that an operator marked as gone
         self.drop_next: set[str] = set()  # names of tasks whose next launch gets lost
 
     # --- what happens by itself
@@ -107,6 +108,17 @@ class Mesos(Executors):
             if task.id in self.known:
                 self._tell(task.id, agent.id, "TASK_UNREACHABLE", "REASON_SLAVE_REMOVED")
                 self.known.pop(task.id, None)
+
+    def mark_gone(self, agent: Agent) -> None:
+        """Let an operator give the agent up for good, with all that is on it."""
+        self.partition(agent)
+        self.gone.add(agent.id)
+        del self.agents[agent.id]
+        for task in agent.tasks.values():
+            self.ring.stop(task.id)
+            self._tell(task.id, agent.id, "TASK_GONE_BY_OPERATOR", "REASON_SLAVE_REMOVED_BY_OPERATOR")
+            self.known.pop(task.id, None)
+        agent.tasks.clear()
 
     def reconnect(self, agent: Agent) -> None:
         """Let the agent register again, with the tasks that it has."""
@@ -231,6 +243,8 @@ class Mesos(Executors):
             if task_id in self.known:
                 state, where = self.known[task_id]
                 self._tell(task_id, where, state, "REASON_RECONCILIATION")
+            elif agent_id in self.gone:
+                self._tell(task_id, agent_id, "TASK_GONE_BY_OPERATOR", "REASON_RECONCILIATION")
             elif agent is None:
                 self._tell(task_id, agent_id, "TASK_UNKNOWN", "REASON_RECONCILIATION")
             elif agent.registered:

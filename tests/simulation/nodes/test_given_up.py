@@ -207,3 +207,109 @@ def test_a_launch_that_is_given_up_while_mesos_has_not_reported_it_holds_nothing
         ],
         World(spec(1), agents(2)),
     )
+
+
+def marked_gone(hostname: str) -> Line:
+    """An operator marks the agent of a machine that is lost as gone at the master."""
+    return Line(f"marked_gone({hostname})", lambda world: world.mesos.mark_gone(world.agent(hostname)))
+
+
+JOINS = [Send.until_step("node-1", Status.STARTED), Expect.launched("node-0", "node-1")]
+ELSEWHERE = "restart this step to launch it on another agent"
+AGAIN = RestartStep("deploy", "Deploy", "node-1")
+
+
+def test_a_node_whose_machine_is_lost_while_it_joins_is_launched_elsewhere_by_an_operator() -> None:
+    """Its agent alone could have gone on with it, and all other changes of the ring wait for a node that joins."""
+    play(
+        [
+            *JOINS,
+            given_up("node-1"),
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0),
+            Expect.step("node-1", Status.WAITING, "UNREACHABLE", says=ELSEWHERE),
+            Expect.refused(AGAIN, RefusalKind.CONFLICT, "cannot begin again on another agent yet: waits for node-0"),
+            switched_off("127.0.0.3"),
+            Send.time(5.0, cycles=10),
+            Send.command(AGAIN),
+            Send.until_complete(),
+            Expect.launched("node-1", "node-2"),
+        ],
+        World(spec(3), agents(4)),
+    )
+
+
+def test_a_node_whose_agent_is_marked_as_gone_while_it_joins_is_launched_elsewhere_by_an_operator() -> None:
+    play(
+        [
+            *JOINS,
+            given_up("node-1"),
+            Send.agent_lost("127.0.0.3", cut=True),
+            marked_gone("127.0.0.3"),
+            Send.time(5.0, cycles=10),
+            Expect.step("node-1", Status.WAITING, "AGENT_GONE", says=ELSEWHERE),
+            Send.command(AGAIN),
+            Send.until_complete(),
+            Expect.launched("node-1", "node-2"),
+        ],
+        World(spec(3), agents(4)),
+    )
+
+
+def test_a_node_that_fails_while_it_joins_and_whose_machine_is_lost_then_is_launched_elsewhere() -> None:
+    """Mesos reports nothing more of a task that has ended."""
+    again = "node-1 (127.0.0.3) to offer its reservation and volume again"
+    play(
+        [
+            *JOINS,
+            Send.failure("node-1"),
+            Send.agent_lost("127.0.0.3", cut=True),
+            switched_off("127.0.0.3"),
+            Send.time(5.0, cycles=4),
+            Expect.step("node-1", Status.PENDING, "OWN_AGENT", says=again),
+            Send.time(5.0, cycles=10),
+            Expect.step("node-1", Status.PENDING, "OWN_AGENT", says=f"again; if its machine is lost, {ELSEWHERE}"),
+            Send.command(AGAIN),
+            Send.until_complete(),
+            Expect.launched("node-1", "node-2"),
+        ],
+        World(spec(3), agents(4)),
+    )
+
+
+def test_a_node_that_has_joined_unseen_is_not_launched_elsewhere() -> None:
+    """Its peers know it: another one would be a second node with its name, and the first would be ended."""
+    play(
+        [
+            *JOINS,
+            Send.agent_lost("127.0.0.3"),
+            Send.time(5.0, cycles=10),
+            Expect.step("node-1", Status.WAITING, "UNREACHABLE"),
+            Expect.refused(AGAIN, RefusalKind.CONFLICT, "node-0 still knows 127.0.0.3 in the ring: if it has joined"),
+            Send.agent_back("127.0.0.3"),
+            Send.until_complete(),
+            Expect.launched("node-2"),
+        ],
+        World(spec(3), agents(4)),
+    )
+
+
+def test_a_node_that_is_to_leave_and_whose_machine_is_lost_while_it_joins_can_be_given_up() -> None:
+    """It leaves once it has joined, which it never does."""
+    world = play([Send.until_complete()], World(spec(2), agents(4)))
+    play(
+        [
+            Send.scheduler_restart(nodes=3),
+            Send.until_step("node-2", Status.STARTED),
+            given_up("node-2"),
+            Send.agent_lost("127.0.0.4", cut=True),
+            switched_off("127.0.0.4"),
+            Send.scheduler_restart(nodes=2),
+            Send.time(5.0, cycles=20),
+            Expect.step("node-2", Status.WAITING, "UNREACHABLE", says="restart this step to give it up"),
+            Send.command(RestartStep("deploy", "Deploy", "node-2")),
+            Send.until_complete(),
+            Expect.state("two nodes", lambda world: set(world.scheduler.state.nodes) == {"node-0", "node-1"}),
+        ],
+        world,
+    )

@@ -85,6 +85,18 @@ def test_a_job_that_runs_waits_for_a_node() -> None:
     assert found == [(0, "repair", "RUNNING"), (1, "recovery", "UNREACHABLE")]
 
 
+@pytest.mark.parametrize("is_member", [True, False])
+def test_a_node_that_has_not_joined_is_launched_elsewhere_and_not_replaced(is_member: bool) -> None:
+    step = ("node-2", "WAITING", "AGENT_GONE", "an operator marked its agent as gone")
+    lost = ("node-3", "WAITING", "UNREACHABLE", "its agent cannot be reached")
+    plans = {"deploy": plan(step, lost), "recovery": plan(*((step, lost) if is_member else ()))}
+    found = {link.advice for link in chain(plans, [], "deploy")}
+    commands = ("node replace node-2", "node replace node-3")
+    if not is_member:
+        commands = ("plan restart deploy node-2", "plan restart deploy node-3")
+    assert found == {f"cassandra-mesos {commands[0]}", f"cassandra-mesos {commands[1]}  # if its machine is lost"}
+
+
 def test_the_newest_evaluation_of_an_agent_holds() -> None:
     assert chain(PLANS, OFFERS, "node-1")[-1].message == "0.5 of 1"
 

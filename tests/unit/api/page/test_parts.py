@@ -14,7 +14,7 @@ from api.page.nodes import Mark, Tile
 from api.page.offers import matrix
 from api.page.retention import Cluster, fates
 from scheduler.core.commands.command import Interrupt
-from scheduler.core.state.node import Failures, Missing
+from scheduler.core.state.node import Failures, Missing, TaskState
 from scheduler.core.state.operation import OperationState, StepState
 from scheduler.loop.curves import Sample
 from scheduler.loop.snapshot import QuestionRefused, Snapshot
@@ -308,3 +308,13 @@ def test_a_missing_member_can_be_replaced(browser: Browser, gateway: CoreGateway
     gone = replace(node, mode="UNKNOWN", missing=Missing(since=NOW, silent_since=NOW, peers=("node-0", "node-1")))
     gateway.state = replace(gateway.state, nodes={**gateway.state.nodes, "node-2": gone})
     assert "do?command=node-replace&amp;node=node-2" in browser.get("").text
+
+
+def test_a_node_whose_agent_is_lost_during_its_join_is_launched_anew(browser: Browser, gateway: CoreGateway) -> None:
+    node = gateway.state.nodes["node-2"]
+    assert node.task is not None
+    away = replace(node, deployed=None, task=replace(node.task, state=TaskState.UNREACHABLE))
+    gateway.state = replace(gateway.state, nodes={**gateway.state.nodes, "node-2": away})
+    text = words(browser.get(""))
+    assert "cassandra-mesos plan restart deploy Deploy node-2" in text
+    assert "replace" not in text

@@ -120,7 +120,7 @@ def told(found: ClusterState, name: str, **changes: Any) -> ClusterState:
         ),
         pytest.param(state(registered=False), "node-0", "PENDING", "NOT_REGISTERED", "", id="not registered"),
         pytest.param(
-            state(node(0, TaskState.GONE_BY_OPERATOR)), "node-0", "WAITING", "AGENT_GONE", "replace the node", id="gone"
+            state(node(0, TaskState.GONE_BY_OPERATOR)), "node-0", "WAITING", "AGENT_GONE", "restart this", id="gone"
         ),
     ],
 )
