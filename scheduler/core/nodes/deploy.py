@@ -215,7 +215,8 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     members = [other for other in others if not is_leaving(other)]
     down = [] if _is_forced(node) else [other.name for other in members if is_down(other)]
     if down:
-        return Reason(Code.NODE_DOWN, f"{node.name} does not join while {are_down(down)}")
+        out = "; with force=true its replacement goes on nevertheless" if has_moved(node) else ""
+        return Reason(Code.NODE_DOWN, f"{node.name} does not join while {are_down(down)}{out}")
     if joining := [other.name for other in others if is_joining(other)]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
     if choose_seeds(state, node) is None:

@@ -483,3 +483,25 @@ def test_a_replacement_that_joined_unheard_and_is_lost_is_replaced_itself() -> N
         ],
         found,
     )
+
+
+def test_a_replacement_that_waits_for_another_member_says_that_force_helps() -> None:
+    """The other one may be lost too, and then each would wait for the other."""
+    force = "node-1 does not join while node-0 is down; with force=true its replacement goes on nevertheless"
+    world = play(UP, World(spec(3), agents(3)))
+    play(
+        [
+            Send.agent_lost("127.0.0.3", cut=True),
+            Send.time(1.0, cycles=3),
+            Send.command(ReplaceNode("node-1", "operator")),
+            Send.time(1.0, cycles=10),
+            Expect.step("node-1", Status.PENDING, "NO_OFFER_FITS", "recovery"),
+            Send.agent_lost("127.0.0.2", cut=True),
+            Send.time(1.0, cycles=3),
+            Expect.step("node-1", Status.WAITING, "NODE_DOWN", "recovery", force),
+            Send.command(ReplaceNode("node-1", "operator", forced=True)),
+            Send.time(1.0, cycles=3),
+            Expect.step("node-1", Status.PENDING, "NO_OFFER_FITS", "recovery"),
+        ],
+        world,
+    )
