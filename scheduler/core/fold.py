@@ -15,6 +15,7 @@ Effect of an update on a node whose newest task it names (all others: see `_note
 The effect of a job's update on its step is in `scheduler.core.maintenance.steps`.
 
 FAILED, FINISHED, KILLED, ERROR and GONE_BY_OPERATOR are final: agents re-send older updates, which are ignored then.
+That its agent is gone counts for a task that has ended, too.
 LOST, DROPPED and GONE are not final: a later update of the task overrides them.
 """
 
@@ -343,7 +344,7 @@ def describe_wait_status(status: int) -> str:
 
 def _believed(before: TaskState, after: TaskState) -> bool:
     if before in FINAL:
-        return False
+        return after is TaskState.GONE_BY_OPERATOR
     if before in PRESUMED:
         return after in LIVE or after is TaskState.GONE_BY_OPERATOR
     if before in LIVE and after in LIVE:

@@ -15,7 +15,7 @@ from scheduler.core.cycle.decision import Kill, Reconcile
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.task_info import node_of_task
 from scheduler.core.state.cluster import Asked, ClusterState, Reconciliation, Stray
-from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, is_disowned, may_live, task_agent
+from scheduler.core.state.lifecycle import LIVE, UNSEEN, by_index, has_ended, is_disowned, may_live, task_agent
 from scheduler.core.state.node import NodeRecord, TaskState
 from scheduler.core.state.operation import JobTask, StepRecord, StepState
 from scheduler.core.state.operation_kinds import KINDS
@@ -86,7 +86,7 @@ def _pairs(nodes: Iterable[NodeRecord]) -> list[tuple[str, str]]:
 
 
 def _doubtful(state: ClusterState, now: float) -> list[tuple[str, str]]:
-    nodes = [node for node in state.nodes.values() if may_live(node) and _is_doubtful(state, node, now)]
+    nodes = [node for node in state.nodes.values() if _is_doubtful(state, node, now)]
     jobs = [
         (step.task.id, step.task.agent_id)
         for step in state.steps.values()
@@ -105,10 +105,21 @@ def _is_silent(state: ClusterState, step: StepRecord, task: JobTask, now: float)
 
 
 def _is_doubtful(state: ClusterState, node: NodeRecord, now: float) -> bool:
-    task = node.known_task
-    if task.state in _UNSETTLED:
+    task = node.task
+    if task is None:
+        return False
+    if task.state in _UNSETTLED or _may_be_gone(node):
         return now - task.updated_at >= PROBE_AFTER
-    return state.memory.asked.get(node.name, Asked(0.0)).unanswered >= UNANSWERED_LIMIT
+    return may_live(node) and state.memory.asked.get(node.name, Asked(0.0)).unanswered >= UNANSWERED_LIMIT
+
+
+def _may_be_gone(node: NodeRecord) -> bool:
+    """Return whether an operator may have marked the agent as gone on which the node is to be launched again.
+
+    Mesos reports that of tasks that live; of one that has ended only if it is asked.
+    """
+    ended = has_ended(node) and node.known_task.state is not TaskState.GONE_BY_OPERATOR
+    return ended and node.reservation is not None and node.reservation.seen
 
 
 def _why_superfluous(state: ClusterState, task_id: str) -> str | None:

@@ -92,6 +92,8 @@ def _task(old: NodeRecord, new: NodeRecord, now: float) -> Iterable[Entry]:
     task = new.task
     if task.state in ENDED:
         words = f"the task {task.id} ended with {task.state.value}"
+        if old.task.state in ENDED:
+            words = f"Mesos reports {task.state.value} of the task {task.id}, which had ended before"
         cause = new.failures.message if new.failures != old.failures else task.message
         yield _entry(new, EntryKind.ENDED, now, words, subject=task.id, cause=cause or task.reason)
     elif task.state in UNSEEN and old.task.state not in UNSEEN:

@@ -313,3 +313,21 @@ def test_a_node_that_is_to_leave_and_whose_machine_is_lost_while_it_joins_can_be
         ],
         world,
     )
+
+
+def test_a_member_that_ended_before_its_agent_was_marked_as_gone_is_replaced() -> None:
+    """Mesos reports nothing of a task that has ended, unless it is asked."""
+    play(
+        [
+            *UP,
+            given_up("node-1"),
+            Send.failure("node-1"),
+            Send.time(0.0),
+            marked_gone("127.0.0.3"),
+            Send.time(10.0, cycles=6),
+            Send.until_complete("recovery"),
+            Expect.launched("node-1"),
+            Expect.plan(Status.COMPLETE),
+        ],
+        World(spec(3), agents(5)),
+    )

@@ -59,7 +59,10 @@ def test_reconciliation_names_tasks_with_their_agents_and_slows_down() -> None:
         (up(0), 0, False),
         (up(0), 2, False),
         (up(0), 3, True),
-        (down(0), 9, False),
+        # An operator may have marked its agent as gone.
+        (down(0), 9, True),
+        (down(0, TaskState.LOST), 9, True),
+        (down(0, TaskState.GONE_BY_OPERATOR), 9, False),
     ],
 )
 def test_mesos_is_asked_about_tasks_of_which_nothing_is_heard(record: NodeRecord, unanswered: int, asked: bool) -> None:

@@ -93,6 +93,13 @@ def test_what_became_of_a_node(node: NodeRecord, expected: list[str]) -> None:
     assert found(STATE, with_node(STATE, node)) == expected
 
 
+def test_an_agent_that_is_gone_ends_no_task_twice() -> None:
+    ended = replace(NODE, task=replace(task_of(NODE), state=TaskState.FAILED), mode="UNKNOWN")
+    gone = replace(ended, task=replace(task_of(ended), state=TaskState.GONE_BY_OPERATOR))
+    words = "Mesos reports TASK_GONE_BY_OPERATOR of the task node-1__a, which had ended before"
+    assert found(with_node(STATE, ended), with_node(STATE, gone)) == [f"ENDED: node-1: {words}"]
+
+
 BEGUN = replace(INTENT, begun_at=NOW)
 PAUSED = replace(BEGUN, kind=IntentKind.PAUSE)
 REPLACED = replace(BEGUN, kind=IntentKind.REPLACE)
