@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import cached_property
 
 from executor.figures import Figures
 from executor.protocol import JobProgress, NodeStatus
@@ -267,6 +268,12 @@ class ClusterState(Records):
     uninstalled: bool = False  # nothing is stored any more
     configuration_errors: tuple[str, ...] = ()
     policy: Policy = field(default_factory=Policy)
+
+    @cached_property
+    def names_by_address(self) -> Mapping[str, str]:
+        """The names of the nodes by their addresses; of two at one address, the first one's."""
+        # In an outage of a thousand nodes, the text of each of their steps can have addresses.
+        return {node.address or "": node.name for node in [*self.nodes.values()][::-1]}
 
     def sighting_of(self, node: NodeRecord) -> Sighting | None:
         """Return the last status of the node's newest task; None before its first one."""

@@ -23,12 +23,9 @@ def named(state: ClusterState, text: str) -> str:
 
     if text.count(".") < 3 and text.count(":") < 2:  # no address is shorter, and each cycle asks for every step
         return text
-    names: dict[str, str] = {}
 
     def name(match: re.Match[str]) -> str:
-        if not names:
-            names.update((node.address or "", node.name) for node in [*state.nodes.values()][::-1])
-        found = names.get(_bare(match["whole"]))
+        found = state.names_by_address.get(_bare(match["whole"]))
         if found is None or _NAMED.search(text, max(0, match.start() - _BEFORE), match.start()):
             return match[0]
         return f"{found} ({match['whole']})"

@@ -59,3 +59,13 @@ def test_a_name_beside_an_address_is_near_to_it() -> None:
     known = replace(state(), nodes={"node-0": replace(sample(0), address="10.0.0.1")})
     long = f"node-{'1' * 50} ("
     assert named(known, f"{long}10.0.0.1)") == f"{long}node-0 (10.0.0.1))"
+
+
+def test_the_texts_of_many_steps_take_linear_time() -> None:
+    """In an outage of a thousand nodes, each of their steps names an agent by its address."""
+    nodes = Nodes({f"node-{index}": replace(sample(index), address=f"10.0.0.{index}") for index in range(3)})
+    known = replace(state(), nodes=nodes)
+    assert [named(known, f"10.0.0.{index} is down") for index in range(3)] == [
+        f"node-{index} (10.0.0.{index}) is down" for index in range(3)
+    ]
+    assert nodes.asked == 1
