@@ -260,6 +260,9 @@ def _ending_status(state: ClusterState, node: NodeRecord, intent: Intent) -> tup
     status, reason = _live_status(state, node)
     if status is not Status.WAITING:
         return Status.STARTED, Reason(Code.STOPPING_TASK, f"its task is being ended: {intent.reason}")
+    if is_leaving(node):
+        lost = "if its machine is lost, mark its agent as gone at the Mesos master"
+        return status, Reason(Code.LEAVES, f"it has left the ring, but {reason.sentence}; {lost}")
     lost = "; if its machine is lost, replace the node" if replacement.may_give_way(node) else ""
     return status, Reason(
         reason.code, f"{reason.sentence}; {describe(intent.kind)} goes on once it is seen again{lost}"

@@ -687,3 +687,24 @@ def test_where_one_was_let_go_by_itself_no_other_leaves_for_it() -> None:
             until("two nodes are left", shrunk),
         ]
     )
+
+
+def test_a_node_whose_machine_is_lost_once_it_has_left_holds_nothing_up_for_ever() -> None:
+    """Nothing can replace it, and its task may run until Mesos is told that it does not."""
+    lost = "if its machine is lost, mark its agent as gone at the Mesos master"
+    world = play(UP)
+    world.mesos.kill = lambda task_id: None  # type: ignore[method-assign]
+    play(
+        [
+            Send.command(decommission("node-2")),
+            until("it has left", lambda world: world.scheduler.state.nodes["node-2"].mode == "DECOMMISSIONED"),
+            Send.agent_lost("127.0.0.4", cut=True),
+            Send.time(5.0, cycles=10),
+            Expect.step("node-2", Status.WAITING, "LEAVES", "recovery", lost),
+            Line("marked as gone", lambda world: world.mesos.mark_gone(world.agent("127.0.0.4"))),
+            Send.time(5.0, cycles=10),
+            Expect.plan(Status.COMPLETE, "recovery"),
+            Expect.state("it is away", lambda world: world.scheduler.state.nodes["node-2"].intent is None),
+        ],
+        world,
+    )
