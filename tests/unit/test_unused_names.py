@@ -12,7 +12,7 @@ from tests.unit.test_architecture import MODULES, ROOT
 # What libraries call: pymesos, gunicorn, click, logging, urllib, h11 and Cassandra's driver.
 HOOKS = {
     "_get_conn", "_get_version", "chunk", "command_class", "emit", "format_commands", "gen_request", "gettimeout",
-    "handle_exit", "load_config", "recv_results_rows", "redirect_request",
+    "handle_exit", "load_config", "recv_results_rows", "recv_results_schema_change", "redirect_request",
 }  # fmt: skip
 # Names that the product makes at run time begin so: pymesos' events, and localmesos' messages.
 EVENTS = ("__", "on_", "_on_")
