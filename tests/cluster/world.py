@@ -20,6 +20,7 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, Session
 from cassandra.policies import ConstantReconnectionPolicy, WhiteListRoundRobinPolicy
 from kazoo.client import KazooClient
+from kazoo.exceptions import NoNodeError
 
 from devcluster import executors, local, processes, s3, scheduler_process
 from devcluster.bundles import Bundles
@@ -302,13 +303,18 @@ def _is_cassandra(pid: int) -> bool:
 
 
 def _walk(client: KazooClient, path: str) -> Iterator[tuple[str, Any]]:
-    data, _ = client.get(path)
+    """Yield paths and contents; the scheduler may remove a record meanwhile."""
+    try:
+        data, _ = client.get(path)
+        children = client.get_children(path)
+    except NoNodeError:
+        return
     if data:
         try:
             yield path, json.loads(data)
         except ValueError:
             yield path, data
-    for child in client.get_children(path):
+    for child in children:
         yield from _walk(client, f"{path}/{child}")
 
 
