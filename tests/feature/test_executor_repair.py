@@ -340,7 +340,9 @@ def test_waits_while_a_replica_has_pending_compactions(ring: Ring, key_space: st
         context.on_tell = lambda progress: waiting.set() if progress.waiting else None
         job = Running(repair, context)
         wait_for("it waits", waiting.is_set)
-        assert context.told[-1].waiting == f"{busy.address} has 1 pending compactions, more than 0"
+        # At least that of the first table; on a slow machine those of Cassandra's own tables wait as well.
+        words = rf"{re.escape(busy.address)} has [1-9]\d* pending compactions, more than 0"
+        assert re.fullmatch(words, context.told[-1].waiting)
         busy.set(STORAGE_SERVICE, "CompactionThroughputMbPerSec", 0)
         assert job.join(60)["segments"] == 1
     finally:
