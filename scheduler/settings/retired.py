@@ -19,7 +19,7 @@ RETIRED: Mapping[str, tuple[tuple[str, ...] | None, str]] = {
     "SEEDS_URL": (None, "a node's launch contains the seeds"),
     "EXTERNAL_DCS": (("",), "more than one data center is not supported"),
     "ENABLE_UPGRADE_SSTABLE_ENDPOINT": (("false", "true"), "the endpoint is always there"),
-    "PHASE_STRATEGY": (None, "nodes are always deployed one after another"),
+    "PHASE_STRATEGY": (None, "nodes are deployed one after another, the second and the third one at once"),
     "HTTP_CLIENT_TIMEOUT": (None, "nodes are queried through Mesos"),
     "HTTP_CLIENT_CONNECTION_TIMEOUT": (None, "nodes are queried through Mesos"),
     "LOG_FILE": (None, "logs go to standard output"),

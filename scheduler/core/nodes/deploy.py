@@ -1,4 +1,4 @@
-"""Concern: start the nodes of the target one after another, in numeric order.
+"""Concern: start the nodes of the target one after another, in numeric order; the second and the third at once.
 
 The next node starts when the previous one is ready, and none starts while a member is down. The record stores that a
 node was ready once, and keeps it.
@@ -16,6 +16,7 @@ from scheduler.core.configuration.target import canary_block
 from scheduler.core.cycle.workspace import Cycle
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
+from scheduler.core.nodes import side_by_side
 from scheduler.core.nodes.launch import Start, launch_new, new_refusals, rack_of
 from scheduler.core.nodes.names import intent_name
 from scheduler.core.nodes.recovery import (
@@ -145,11 +146,19 @@ def _note_completed(cycle: Cycle) -> None:
 
 
 def deploy(cycle: Cycle) -> None:
-    """Launch the next node if it is its turn and an offer fits."""
+    """Launch the next node if it is its turn and an offer fits, and the one that may join beside it."""
     node = candidate(cycle.state)
-    if node is None or may_live(node):
+    if node is None:
         return
-    if deploy_block(cycle.state, node, cycle.now) is not None:
+    if not may_live(node):
+        _launch(cycle, node)
+    first = record_of(cycle.state, node.name)
+    if (companion := side_by_side.companion(cycle.state, first)) is not None:
+        _launch(cycle, companion, first)
+
+
+def _launch(cycle: Cycle, node: NodeRecord, beside: NodeRecord | None = None) -> None:
+    if deploy_block(cycle.state, node, cycle.now, beside) is not None:
         return
     if node.reservation is not None:
         cycle.wanted.add(Need(NeedKind.NODE, node.name))
@@ -161,7 +170,7 @@ def deploy(cycle: Cycle) -> None:
         node = abandon(node)
         cycle.put(node)
     cycle.wanted.add(Need(NeedKind.PLACEMENT, node.name))
-    _place(cycle, node)
+    _place(cycle, node, paired=beside is not None or side_by_side.may_pair(cycle.state, node))
 
 
 def _hold(cycle: Cycle, node: NodeRecord) -> None:
@@ -198,8 +207,15 @@ def abandon(node: NodeRecord) -> NodeRecord:
     return replace(node, agent=None, reservation=None, rack="", abandoned=abandoned, task=task, given_up=given_up)
 
 
-def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | None:
-    """Return why the candidate may not be launched now, apart from offers; None if it may."""
+def deploy_block(state: ClusterState, node: NodeRecord, now: float, beside: NodeRecord | None = None) -> Reason | None:
+    """Return why a node may not be launched now, apart from offers; None if it may.
+
+    Args:
+        state: The cluster's state.
+        node: The candidate, or its companion.
+        now: Seconds since the epoch.
+        beside: The candidate, for its companion, which may join although that one does.
+    """
     if (block := common_block(state, node, RECOVERY if has_moved(node) else DEPLOY, now)) is not None:
         return block
     others = [other for other in by_index(state.nodes.values()) if other.index != node.index]
@@ -217,7 +233,7 @@ def deploy_block(state: ClusterState, node: NodeRecord, now: float) -> Reason | 
     if down:
         out = "; with force=true its replacement goes on nevertheless" if has_moved(node) else ""
         return Reason(Code.NODE_DOWN, f"{node.name} does not join while {are_down(down)}{out}")
-    if joining := [other.name for other in others if is_joining(other)]:
+    if joining := [other.name for other in others if is_joining(other) and other != beside]:
         return Reason(Code.OTHER_JOINS, f"{node.name} does not join while {joining[0]} does")
     if choose_seeds(state, node) is None:
         return Reason(Code.NO_SEED, f"{node.name} cannot start: no member is up as its seed")
@@ -245,7 +261,7 @@ def _is_void(cycle: Cycle, node: NodeRecord) -> bool:
     return cycle.now - task.updated_at >= SETTLE_SECONDS and node.agent.id in cycle.offers
 
 
-def _place(cycle: Cycle, node: NodeRecord) -> None:
+def _place(cycle: Cycle, node: NodeRecord, paired: bool) -> None:
     others = [other for other in cycle.state.nodes.values() if other.index != node.index and other.agent is not None]
     try:
         fits = _fitting_offers(cycle, node, [other.agent for other in others if other.agent is not None])
@@ -274,6 +290,7 @@ def _place(cycle: Cycle, node: NodeRecord) -> None:
         known.policy.digests,
         stage,
         may_have_default_superuser(known, stage),
+        paired,
     )
     cycle.take(launch_new(node, chosen, start), chosen)
 

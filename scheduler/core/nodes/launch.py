@@ -27,6 +27,7 @@ from scheduler.core.mesos.offer_operations import (
 from scheduler.core.mesos.placement import Spread
 from scheduler.core.mesos.resources import Needs, Share, contains, node_needs, to_scalar
 from scheduler.core.mesos.task_info import Executor, Launch, Seeds, build_task, executor_id, task_id
+from scheduler.core.nodes import side_by_side
 from scheduler.core.nodes.replacement import kept_rack
 from scheduler.core.state.configuration import Configuration
 from scheduler.core.state.lifecycle import is_paused, previous_place
@@ -45,7 +46,7 @@ class Start:
 
     `digests` are the SHA-256 of bundles by address.
     `stage` is that of authentication and authorization. `makes_default_superuser`:
-    Cassandra may make its own, as usual.
+    Cassandra may make its own, as usual. `paired`: another node may join at the same time.
     """
 
     configuration: Configuration
@@ -57,6 +58,7 @@ class Start:
     digests: Digests = field(default_factory=dict)
     stage: Stage = field(default_factory=Stage)
     makes_default_superuser: bool = True
+    paired: bool = False
 
 
 def rack_of(spec: ClusterSpec, agent: Agent) -> str | None:
@@ -171,6 +173,7 @@ def _add_task(node: NodeRecord, start: Start) -> NodeRecord:
         command_form=FORM,
         authentication=start.stage.authentication,
         authorization=start.stage.authorization,
+        paired=start.paired,
     )
     # What its peers said is about the task before.
     return replace(node, task=task, mode="UNKNOWN", missing=None, given_up=None)
@@ -201,7 +204,10 @@ def _fit(
             replace_address=previous.address if previous is not None else None,
             paused=is_paused(record),
             options=start.stage.options(configuration.spec),
-            jvm_options=() if start.makes_default_superuser else _NO_DEFAULT_SUPERUSER,
+            jvm_options=(
+                *(() if start.makes_default_superuser else _NO_DEFAULT_SUPERUSER),
+                *(side_by_side.JVM_OPTIONS if start.paired else ()),
+            ),
         )
     )
     return Fit(record, Accept(Purpose.NODE, record.name, offer.ids, (*before, build_launch(task))))

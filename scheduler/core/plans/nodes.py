@@ -10,7 +10,7 @@ from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, interr
 from scheduler.core.configuration.surplus import surplus
 from scheduler.core.configuration.target import canary_block
 from scheduler.core.maintenance import cleanup
-from scheduler.core.nodes import decommission, deploy, gates, intents, recovery, replacement, rollout
+from scheduler.core.nodes import decommission, deploy, gates, intents, recovery, replacement, rollout, side_by_side
 from scheduler.core.nodes.names import agent_name, intent_name
 from scheduler.core.plans.plan import Phase, Plan, Status, Step, aggregate, stable_id
 from scheduler.core.ring import availability
@@ -183,9 +183,10 @@ def _deploy_status(
         return _joining_status(state, node)
     if has_given_up(node):
         return Status.ERROR, recovery.failure_reason(node)
-    if first is not None and first != node.name:
+    earlier = None if first is None or first == node.name else deploy.record_of(state, first)
+    if earlier is not None and side_by_side.companion(state, earlier) != node:
         return Status.PENDING, Reason(Code.EARLIER_NODE, f"waits for {first}")
-    if (block := deploy.deploy_block(state, node, now)) is not None:
+    if (block := deploy.deploy_block(state, node, now, earlier)) is not None:
         return _BLOCKED.get(block.code, Status.WAITING), block
     return Status.PENDING, _wait_for_offer(state, node)
 

@@ -122,6 +122,7 @@ class TaskRecord:
     command_form: int = field(default=1, metadata=ADDED)
     authentication: str = field(default="off", metadata=ADDED)
     authorization: str = field(default="off", metadata=ADDED)
+    paired: bool = field(default=False, metadata=ADDED)  # another node may join at the same time
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,15 @@ RUN_ON = [Send.time(5.0, cycles=10)]
 def test_a_forced_step_lets_the_next_node_start_but_not_two_at_once() -> None:
     play(
         [
-            Send.until_step("node-1", Status.STARTED),
-            Expect.launched("node-0", "node-1"),
-            Send.command(ForceComplete("deploy", "Deploy", "node-1")),
-            Expect.step("node-1", Status.COMPLETE, "FORCED"),
-            Expect.step("node-2", Status.WAITING, "OTHER_JOINS"),
+            Send.until_step("node-3", Status.STARTED),
+            Expect.launched("node-0", "node-1", "node-2", "node-3"),
+            Send.command(ForceComplete("deploy", "Deploy", "node-3")),
+            Expect.step("node-3", Status.COMPLETE, "FORCED"),
+            Expect.step("node-4", Status.WAITING, "OTHER_JOINS"),
             Send.until_complete(),
-            Expect.launched("node-2"),
-        ]
+            Expect.launched("node-4"),
+        ],
+        World(spec(5), agents(5)),
     )
 
 
@@ -96,14 +97,15 @@ def test_a_placement_that_nothing_satisfies_is_explained() -> None:
 
 
 def test_members_learn_of_each_other_as_seeds() -> None:
-    world = play(UP)
+    world = play([Send.until_complete()], World(spec(4), agents(4)))
     seeds = {}
     for process in world.mesos.ring.processes.values():
         seeds[process.launch.node] = (process.launch.seeds, process.launch.self_seed)
     assert seeds == {
         "node-0": ((), True),
         "node-1": (("127.0.0.2",), False),
-        "node-2": (("127.0.0.2", "127.0.0.3"), False),
+        "node-2": (("127.0.0.2",), False),  # it joined beside node-1
+        "node-3": (("127.0.0.2", "127.0.0.3"), False),
     }
 
 

@@ -27,7 +27,8 @@ def invariants(state: ClusterState) -> tuple[str, ...]:
     found += _shared("task", (node.task.id for node in nodes if node.task))
     found += _shared("host id", (node.host_id for node in nodes if node.host_id))
     joining = [node.name for node in nodes if is_joining(node) and not node.forced]
-    if len(joining) > 1:
+    members = [node for node in nodes if node.deployed is not None]
+    if len(joining) > (2 if len(members) == 1 else 1):
         found.append(f"{', '.join(joining)} join at once")
     begun = [node for node in nodes if node.intent is not None and node.intent.begun_at is not None]
     by_rack = all(node.intent is not None and node.intent.by_rack for node in begun)

@@ -9,6 +9,7 @@ from executor.certificate_messages import CertificateFacts
 from executor.jmx.replication import Replication
 from executor.jmx.status import with_replication
 from executor.protocol import NodeLaunch, NodeStatus
+from scheduler.core.nodes import side_by_side
 
 PATIENCE = 3  # steps without a peer until a process gives up
 
@@ -206,9 +207,13 @@ class Ring:
             process.last_words = "Cannot replace a live node"
             died.append(process)
             return
-        if any(peer.mode == "JOINING" for peer in heard):
+        if any(peer.mode == "JOINING" for peer in heard) and not self._may_pair(process):
             self.violations.append(f"{process.launch.node} joins while another node does")
         process.mode = "JOINING"
+
+    def _may_pair(self, process: Process) -> bool:
+        """Return whether Cassandra lets it join beside another one, and one member alone can send them data."""
+        return set(side_by_side.JVM_OPTIONS) <= set(process.launch.jvm_options) and len(self.members) == 1
 
     def _finish(self, process: Process, died: list[Process]) -> None:
         gone = self.homes.get(process.launch.replace_address or "")

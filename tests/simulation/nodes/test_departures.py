@@ -22,7 +22,7 @@ from scheduler.core.commands.command import (
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.operation import OperationState
 from tests.simulation.engine.machines import Agent
-from tests.simulation.engine.samples import agents, begin
+from tests.simulation.engine.samples import agents, begin, spec
 from tests.simulation.engine.script import Expect, Line, Send, World, go_on_crashing, play
 from tests.simulation.nodes.test_restarts import UP, settled
 
@@ -54,6 +54,15 @@ def until(text: str, holds: Any, cycles: int = 200) -> Line:
 def begun(world: World) -> bool:
     """The scheduler lets a node leave."""
     return "decommission" in world.scheduler.state.operations
+
+
+# node-2 joins alone: only the second and the third node of a new cluster join at once.
+GROWN = [Send.until_complete(), Send.scheduler_restart(nodes=3)]
+
+
+def two_nodes() -> World:
+    """Return two nodes and an agent for a third one."""
+    return World(spec(2), agents(3))
 
 
 def shrunk(world: World) -> bool:
@@ -464,12 +473,13 @@ def test_a_node_that_never_joined_is_forgotten() -> None:
 
     play(
         [
-            Send.until_step("node-1", Status.COMPLETE),
+            *GROWN,
             Line("node-2 fails whenever it is launched", fail),
             Send.scheduler_restart(nodes=2),
             until("two nodes are left", shrunk),
             Expect.state("nothing is held", lambda world: released(world, "127.0.0.4")),
-        ]
+        ],
+        two_nodes(),
     )
 
 
@@ -490,7 +500,7 @@ def test_the_volume_of_a_node_that_joined_unheard_is_kept(unheard: tuple[str, ..
 
     play(
         [
-            Send.until_step("node-1", Status.COMPLETE),
+            *GROWN,
             Line("node-2 joins, nobody hears of it, and all nodes are lost", join),
             Send.command(Interrupt("deploy")),
             Send.scheduler_restart(nodes=2),
@@ -507,7 +517,8 @@ def test_the_volume_of_a_node_that_joined_unheard_is_kept(unheard: tuple[str, ..
             Send.until_complete(),
             Send.scheduler_restart(nodes=2),
             until("two nodes are left", shrunk),
-        ]
+        ],
+        two_nodes(),
     )
 
 

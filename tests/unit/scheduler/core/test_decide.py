@@ -41,7 +41,9 @@ NODE_1 = Need(NeedKind.PLACEMENT, "node-1")
     ("found", "offers", "expected"),
     [
         pytest.param(state(), [offer(0), offer(1)], ["node-0"], id="the first node"),
-        pytest.param(state(up(0)), [offer(1), offer(2)], ["node-1"], id="the next one, alone"),
+        pytest.param(state(up(0)), [offer(1), offer(2)], ["node-1", "node-2"], id="the next two, with one member"),
+        pytest.param(state(up(0)), [offer(1)], ["node-1"], id="the next one, without an offer for another"),
+        pytest.param(state(up(0), up(1), wanted=spec(5)), [offer(2), offer(3)], ["node-2"], id="the next one, alone"),
         pytest.param(state(up(0)), [offer(0)], [], id="never two on one agent"),
         pytest.param(state(node(0, TaskState.STAGING)), [offer(1)], [], id="not while the first starts"),
         pytest.param(state(node(0, mode="NORMAL")), [offer(1)], [], id="not while it has no address"),
@@ -90,7 +92,7 @@ def test_launches(found: ClusterState, offers: list[Offer], expected: list[str])
 
 
 def test_the_rack_with_the_fewest_nodes_is_chosen_then_the_first_host() -> None:
-    found = state(up(0), wanted=spec(3, seeds=1))
+    found = state(up(0), wanted=spec(2, seeds=1))
     offers = [offer(3, rack="r1"), offer(5, rack="r2"), offer(4, rack="r3")]
     decision, after = run(found, *offers)
     agent = after.nodes["node-1"].agent
@@ -220,7 +222,7 @@ def test_suppress_and_revive(found: ClusterState, now: float, calls: str) -> Non
 
 
 def test_a_launch_leaves_nothing_wanted() -> None:
-    decision, after = run(state(up(0)), offer(1))
+    decision, after = run(state(up(0), wanted=spec(2)), offer(1))
     assert launched(decision) == ["node-1"]
     assert (decision.suppress, decision.revive, after.memory.wanted) == (True, False, frozenset())
 
