@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.cluster.test_8_restart import writing
 from tests.cluster.world import World
+from tests.command_lines import arguments
 from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
@@ -98,11 +98,4 @@ def test_more_heap_and_memory_goes_over_all_nodes_and_no_row_is_lost(world: Worl
     with world.cql() as session:
         found = {row.id for row in session.execute("SELECT id FROM rolled.rows")}
     assert found >= set(range(len(written)))
-    assert [flag in command_line(pid) for pid in world.cassandras()] == [True] * len(tasks)
-
-
-def command_line(pid: int) -> list[str]:
-    """The arguments of a process; none if it has ended."""
-    with suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/cmdline") as file:
-        return file.read().split("\0")
-    return []
+    assert [flag in arguments(pid) for pid in world.cassandras()] == [True] * len(tasks)

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.cluster.test_8_restart import writing
-from tests.cluster.test_9_roll_out import command_line, deploy_steps, is_rolled_out, restart_scheduler, table
+from tests.cluster.test_9_roll_out import deploy_steps, is_rolled_out, restart_scheduler, table
 from tests.cluster.world import World
+from tests.command_lines import arguments
 from tests.waiting import wait_for
 
 __all__ = ["table"]
@@ -29,7 +30,7 @@ def post(world: World, path: str) -> Any:
 
 def with_heap(world: World, size: int) -> int:
     """How many nodes run with this heap."""
-    return sum(f"-Xmx{size}M" in command_line(pid) for pid in world.cassandras())
+    return sum(f"-Xmx{size}M" in arguments(pid) for pid in world.cassandras())
 
 
 def waits(world: World) -> bool:

@@ -10,7 +10,6 @@ import shutil
 import signal
 import tarfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from executor.agent.environment import TOKEN
 from executor.protocol import NodeLaunch
 from scheduler.loop.last_words import read
 from scheduler.loop.sandbox import Sandbox
+from tests.command_lines import command_line
 from tests.feature.executor_agent import IDS, Node, build_bundle, start_agent
 from tests.feature.localmesos_agent.agent_process import FRAMEWORK, processes_below
 from tests.feature.localmesos_agent.fake_master import FakeMaster
@@ -68,14 +68,8 @@ def _run(node: Node, launch: NodeLaunch) -> int:
 
 
 def _executor_pid(node: Node) -> int:
-    (found,) = (pid for pid in processes_below(node.agent.work_dir) if b"-m\0executor\0" in _command_line(pid))
+    (found,) = (pid for pid in processes_below(node.agent.work_dir) if b"-m\0executor\0" in command_line(pid))
     return found
-
-
-def _command_line(pid: int) -> bytes:
-    with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b""
 
 
 def _wait_for_subscriptions(node: Node, number: int) -> None:
@@ -151,7 +145,7 @@ def test_an_agent_that_authenticates_its_executors(start: Start) -> None:
         assert re.search(r"(?m)^Max core file size +0 ", Path(f"/proc/{number}/limits").read_text())
         assert re.search(r"(?m)^Umask:\s+0027$", Path(f"/proc/{number}/status").read_text())
     processes = processes_below(node.agent.work_dir)
-    assert all(token not in _command_line(process) for process in processes)
+    assert all(token not in command_line(process) for process in processes)
     files = [path for path in node.agent.work_dir.rglob("*") if path.is_file()]
     assert not [path for path in files if token in path.read_bytes()]
 

@@ -217,6 +217,7 @@ def marked_gone(hostname: str) -> Line:
 JOINS = [Send.until_step("node-1", Status.STARTED), Expect.launched("node-0", "node-1", "node-2")]
 ELSEWHERE = "restart this step to launch it on another agent"
 AGAIN = RestartStep("deploy", "Deploy", "node-1")
+LAUNCHED_ELSEWHERE = [Send.command(AGAIN), Send.until_complete(), Expect.launched("node-1")]
 
 
 def test_a_node_whose_machine_is_lost_while_it_joins_is_launched_elsewhere_by_an_operator() -> None:
@@ -231,9 +232,7 @@ def test_a_node_whose_machine_is_lost_while_it_joins_is_launched_elsewhere_by_an
             Expect.refused(AGAIN, RefusalKind.CONFLICT, "cannot begin again on another agent yet: waits for node-0"),
             switched_off("127.0.0.3"),
             Send.time(5.0, cycles=10),
-            Send.command(AGAIN),
-            Send.until_complete(),
-            Expect.launched("node-1"),
+            *LAUNCHED_ELSEWHERE,
         ],
         World(spec(3), agents(4)),
     )
@@ -248,9 +247,7 @@ def test_a_node_whose_agent_is_marked_as_gone_while_it_joins_is_launched_elsewhe
             marked_gone("127.0.0.3"),
             Send.time(5.0, cycles=10),
             Expect.step("node-1", Status.WAITING, "AGENT_GONE", says=ELSEWHERE),
-            Send.command(AGAIN),
-            Send.until_complete(),
-            Expect.launched("node-1"),
+            *LAUNCHED_ELSEWHERE,
         ],
         World(spec(3), agents(4)),
     )
@@ -269,9 +266,7 @@ def test_a_node_that_fails_while_it_joins_and_whose_machine_is_lost_then_is_laun
             Expect.step("node-1", Status.PENDING, "OWN_AGENT", says=again),
             Send.time(5.0, cycles=10),
             Expect.step("node-1", Status.PENDING, "OWN_AGENT", says=f"again; if its machine is lost, {ELSEWHERE}"),
-            Send.command(AGAIN),
-            Send.until_complete(),
-            Expect.launched("node-1"),
+            *LAUNCHED_ELSEWHERE,
         ],
         World(spec(3), agents(4)),
     )
