@@ -17,7 +17,8 @@ from cli.tls import explain, make_context
 from cli.units import WHOLE
 from cli.wording import as_options
 
-READ_SECONDS = 30.0
+# A node has 40 s to list backups.
+READ_SECONDS = 60.0
 # A restore's preview takes up to a minute, and a config check starts a JVM.
 COMMAND_SECONDS = 150.0
 STREAM_SECONDS = 60.0

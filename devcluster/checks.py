@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[1]
 SPREAD = ("tests/unit", "tests/simulation")
 # Some of them wait for threads and servers of their own: with one process more than processors none is idle.
 UNIT_WORKERS = str((os.cpu_count() or 1) + 1)
-# These wait for servers and clusters as well, so that several lines of them run side by side: four with Cassandra keep
-# two processors busy.
+# These wait for servers and clusters as well, so that several lines of them run side by side: three with Cassandra keep
+# two processors busy. With more of them all wait for one another, and a slow machine exceeds what tests wait for.
 SERVERS = ("tests/contract", "tests/feature", "tests/clusters", "tests/cluster")
-AT_ONCE = 4
+AT_ONCE = 3
 TESTS = (*SPREAD, *SERVERS)
 # Not among them: it takes half an hour.
 CHAOS = "tests/chaos"

@@ -24,8 +24,9 @@ STATUS_TRIES = 3
 ALL_SECONDS = 20.0
 # After this time without an answer the next node is asked too; the first one can still answer.
 NODE_SECONDS = 6.0
-# A config check starts a JVM on the node, which takes so much longer on a busy machine.
-_SLOWER = {"settings": 3.0}
+# On a busy machine these take so much longer: a config check starts a JVM on the node, and the first question about a
+# store has its executor unpack and load the client.
+_SLOWER = {"settings": 3.0, "backups": 2.0, "backup": 2.0}
 # A message to an executor can be lost.
 ROUNDS = 2
 _FINAL = ("unknown", "invalid")

@@ -8,11 +8,11 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
 from cassandra import ConsistencyLevel
@@ -36,6 +36,10 @@ from tests.waiting import NotInTimeError, patient, wait_for
 
 ROOT = Path(__file__).parents[2]
 _RECONNECT_SECONDS = 1.0
+# The words of refusals after which nothing has changed: who is asked had no processor for as long as the API waits.
+_BUSY = ("o answer from", "command was dropped")
+_BUSY_TRIES = 4
+Found = TypeVar("Found")
 
 
 def make_layout(directory: Path, nodes: int, network: str) -> ClusterLayout:
@@ -127,8 +131,8 @@ class World:
         return get(self.layout.api, path, scheduler_process.headers(self.token), 15.0, self.layout.api_ca)
 
     def read(self, path: str) -> Any:
-        """Return the JSON of a GET that must be answered with 200."""
-        response = self.get(path)
+        """Return the JSON of a GET that must be answered with 200, by a busy machine at last."""
+        response = _unless_busy(lambda: self.get(path), lambda found: (found.status, found.body.decode()))
         assert response.status == 200, f"{path}: {response.status} {response.body!r}"
         return response.json()
 
@@ -143,10 +147,11 @@ class World:
             return int(code), body
 
     def put(self, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, Any]:
-        """PUT with the token; the status and the JSON of the answer."""
+        """PUT with the token; the status and the JSON of the answer, again if a busy machine gave none."""
         arguments = [] if body is None else ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
         auth = f"Authorization: token={self.token}"
-        return self.curl("-X", "PUT", "-H", auth, *arguments, f"{self.layout.api_url}{path}")
+        command = ("-X", "PUT", "-H", auth, *arguments, f"{self.layout.api_url}{path}")
+        return _unless_busy(lambda: self.curl(*command), lambda found: (found[0], str(found[1])))
 
     def begin(self, kind: str, body: Mapping[str, Any]) -> str:
         """Start a maintenance operation that must be accepted; its id."""
@@ -274,6 +279,15 @@ class World:
         """Stop everything and remove the data."""
         self.stop()
         shutil.rmtree(self.layout.directory, ignore_errors=True)
+
+
+def _unless_busy(ask: Callable[[], Found], read: Callable[[Found], tuple[int, str]]) -> Found:
+    """Return the first answer that a busy machine would not give, or the last; `read` returns its code and words."""
+    for _ in range(_BUSY_TRIES):
+        code, words = read(found := ask())
+        if code != 503 or not any(busy in words for busy in _BUSY):
+            break
+    return found
 
 
 def _below(agents: Iterable[Agent]) -> list[Process]:
