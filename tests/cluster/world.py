@@ -36,8 +36,10 @@ from tests.waiting import NotInTimeError, patient, wait_for
 
 ROOT = Path(__file__).parents[2]
 _RECONNECT_SECONDS = 1.0
+# The API itself waits up to 40 s for a node.
+_ANSWER_SECONDS = 45.0
 # The words of refusals after which nothing has changed: who is asked had no processor for as long as the API waits.
-_BUSY = ("o answer from", "command was dropped")
+_BUSY = ("o answer from", "did not answer within", "command was dropped")
 _BUSY_TRIES = 4
 Found = TypeVar("Found")
 
@@ -128,7 +130,7 @@ class World:
 
     def get(self, path: str) -> Response:
         """GET with the token; any status is an answer."""
-        return get(self.layout.api, path, scheduler_process.headers(self.token), 15.0, self.layout.api_ca)
+        return get(self.layout.api, path, scheduler_process.headers(self.token), _ANSWER_SECONDS, self.layout.api_ca)
 
     def read(self, path: str) -> Any:
         """Return the JSON of a GET that must be answered with 200, by a busy machine at last."""
@@ -238,7 +240,7 @@ class World:
 
     def master(self, path: str) -> Any:
         """Return the JSON of the master's answer; UnreachableError without one."""
-        response = get(self.layout.master, path, seconds=15.0)
+        response = get(self.layout.master, path, seconds=patient(15.0))
         if response.status != 200:
             raise UnreachableError(f"{path}: {response.status}")
         return response.json()
@@ -263,8 +265,8 @@ class World:
             auth_provider=None if login is None else PlainTextAuthProvider(*login),
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
-            connect_timeout=30.0,
-            control_connection_timeout=30.0,
+            connect_timeout=patient(30.0),
+            control_connection_timeout=patient(30.0),
             reconnection_policy=ConstantReconnectionPolicy(_RECONNECT_SECONDS, max_attempts=None),
             # Reading every table's columns costs each session more than what most tests ask.
             schema_metadata_enabled=False,

@@ -192,7 +192,11 @@ def session(layout: ClusterLayout, certificate: Issued | None = None) -> Iterato
     if certificate == client_of(layout):
         login = PlainTextAuthProvider("by certificate", "")
     with Cluster(
-        ["127.0.95.2"], connect_timeout=30, control_connection_timeout=30, ssl_context=context, auth_provider=login
+        ["127.0.95.2"],
+        connect_timeout=patient(30),
+        control_connection_timeout=patient(30),
+        ssl_context=context,
+        auth_provider=login,
     ) as cluster:
         found = cluster.connect()
         found.default_timeout = 60

@@ -25,7 +25,7 @@ from devcluster.layout import ClusterLayout
 from tests.cluster.test_9_roll_out import deploy_steps, is_rolled_out
 from tests.cluster.traffic import Request, traffic
 from tests.cluster.world import World, deployed, make_layout
-from tests.waiting import NotInTimeError, wait_for
+from tests.waiting import NotInTimeError, patient, wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(1200), pytest.mark.xdist_group("encryption")]
 
@@ -66,15 +66,17 @@ def session(world: World, tls: bool = False, context: ssl.SSLContext | None = No
     if tls and context is None:
         context = ssl.create_default_context(cadata=trusted(world))
     profile = ExecutionProfile(
-        load_balancing_policy=RoundRobinPolicy(), consistency_level=ConsistencyLevel.QUORUM, request_timeout=30.0
+        load_balancing_policy=RoundRobinPolicy(),
+        consistency_level=ConsistencyLevel.QUORUM,
+        request_timeout=patient(30.0),
     )
     cluster = Cluster(
         addresses(world),
         port=world.layout.node_ports.native_transport,
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         protocol_version=5,
-        connect_timeout=30.0,
-        control_connection_timeout=30.0,
+        connect_timeout=patient(30.0),
+        control_connection_timeout=patient(30.0),
         ssl_context=context,
         reconnection_policy=ConstantReconnectionPolicy(1.0, max_attempts=None),
         schema_metadata_enabled=False,

@@ -10,7 +10,7 @@ import pytest
 
 from devcluster.requests import get
 from tests.cluster.world import World, deployed, make_layout
-from tests.waiting import wait_for
+from tests.waiting import patient, wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
@@ -32,7 +32,7 @@ def size(world: World, node: int) -> int:
 
 def reserved_agents(world: World) -> int:
     """The number of agents on which anything is reserved, as the master tells."""
-    slaves = get(world.layout.master, "/slaves", {}, seconds=15.0).json()["slaves"]
+    slaves = get(world.layout.master, "/slaves", {}, seconds=patient(15.0)).json()["slaves"]
     return sum(1 for slave in slaves if slave["reserved_resources"])
 
 

@@ -140,8 +140,8 @@ class RingNode:
             auth_provider=None if login is None else PlainTextAuthProvider(*login),
             execution_profiles={EXEC_PROFILE_DEFAULT: profile},
             protocol_version=5,
-            connect_timeout=30.0,
-            control_connection_timeout=30.0,
+            connect_timeout=patient(30.0),
+            control_connection_timeout=patient(30.0),
             idle_heartbeat_interval=0,
             # Reading every table's columns costs each session more than what most tests ask.
             schema_metadata_enabled=False,

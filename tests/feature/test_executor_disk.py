@@ -52,8 +52,8 @@ def cql() -> Iterator[Session]:
     cluster = Cluster(
         [ADDRESS],
         protocol_version=5,
-        connect_timeout=30.0,
-        control_connection_timeout=30.0,
+        connect_timeout=patient(30.0),
+        control_connection_timeout=patient(30.0),
         execution_profiles={EXEC_PROFILE_DEFAULT: profile},
         # Reading every table's columns costs each session more than what most tests ask.
         schema_metadata_enabled=False,

@@ -27,7 +27,7 @@ from executor.restore.loading.staging import Staging
 from executor.restore.proof.restored_rows import Keeper, Prover
 from executor.restore.proof.samples import Samples
 from executor.restore.request import read
-from executor.restore.schema.replicas import replicated_otherwise
+from executor.restore.schema import live, replicas
 from executor.restore.schema.selection import Selection
 from executor.restore.source.batches import Batch
 from executor.restore.source.chosen import plan_batches, select_tables
@@ -69,7 +69,7 @@ def restore_load(context: JobContext) -> Mapping[str, Any]:
             backup,
             {new: old for old, new in selection.targets.items()},
         )
-        streamed = _replicated_otherwise(context, backup, selection) if request.mode == IMPORT else frozenset[str]()
+        streamed = _widened(context, backup, selection) if request.mode == IMPORT else frozenset[str]()
         run = _Run(context, request.mode, found, staging, keeper, streamed)
         try:
             run.go(repository)
@@ -102,13 +102,14 @@ def _new_views(context: JobContext, tables: Iterable[TableName]) -> Mapping[str,
     return {"views": [str(view) for view in found]} if found else {}
 
 
-def _replicated_otherwise(context: JobContext, backup: StoredBackup, selection: Selection) -> frozenset[str]:
+def _widened(context: JobContext, backup: StoredBackup, selection: Selection) -> frozenset[str]:
     """Return the keyspaces whose files are streamed: they can have more replicas than in the backup."""
     with cql.connect(context.node, context.secrets(), ConsistencyLevel.LOCAL_ONE) as session:
         try:
-            return replicated_otherwise(session, backup.schema, selection)
+            here = live.replications(session)
         except CQL_ERRORS as error:
             raise JobError("schema", words(error)) from error
+    return replicas.widened(replicas.replications(backup.schema), here, selection)
 
 
 @dataclass
