@@ -31,6 +31,7 @@ from tests.waiting import wait_for
 
 NODES = 3
 NETWORK = "127.0.3"
+RING_DELAY_MS = 2000
 KEPT = ("-Dcassandra.memtable.row_overhead_size=", "-XX:SharedArchiveFile=", "-XX:DumpLoadedClassList=")
 _ARCHIVE_SECONDS = 300.0
 
@@ -190,7 +191,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         warm_up(directory, directory / "cache")
-        world = make_world(make_layout(directory / "product", NODES, NETWORK))
+        # That of ./dev up, as nothing else runs here.
+        layout = replace(make_layout(directory / "product", NODES, NETWORK), ring_delay_ms=RING_DELAY_MS)
+        world = make_world(layout)
         try:
             product = by_product(world)
             restart = restart_of_scheduler(world, terminate)
@@ -198,7 +201,7 @@ def main() -> None:
             nodes = observe(world)
             targets = [directory / f"script-{index}" for index in range(NODES)]
             commands = [command(copy(node, target)) for node, target in zip(nodes, targets, strict=True)]
-            slower = [without(node, (*KEPT, *scheduler_process.JVM_OPTIONS)) for node in nodes]
+            slower = [without(node, (*KEPT, *scheduler_process.jvm_options(RING_DELAY_MS))) for node in nodes]
             others = [directory / f"own-options-{index}" for index in range(NODES)]
             with_own = [command(copy(node, target)) for node, target in zip(slower, others, strict=True)]
             death = death_of_cassandra(world)  # from here on a node has the settings of a member, not of a new node

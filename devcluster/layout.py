@@ -103,6 +103,9 @@ class ClusterLayout:
     node_ports: NodePorts = field(default=NodePorts())
     # The master pings an agent at this interval; after the fifth ping without an answer the agent is lost.
     agent_ping_seconds: int = 15
+    # How long a node that joins waits for the ring, twice. It goes on without the schema if that comes later, and
+    # Cassandra 5.0.8 can deadlock then: a busy machine needs more of it.
+    ring_delay_ms: int = 2000
     # None for plain HTTP, or for the certificate of a secure cluster.
     api_tls: ApiTls | None = None
     # TLS, credentials and authentication everywhere: devcluster/security.py makes the files.

@@ -18,9 +18,8 @@ _DISK_MB = 8192
 _SEEDS = 2
 # On one machine the delays that let a large ring settle only cost time. A replacement listens for the broadcast
 # interval to find out whether the old node lives; the interval must be longer than the ring delay.
-JVM_OPTIONS = (
+_JVM_OPTIONS = (
     "-XX:TieredStopAtLevel=1",
-    "-Dcassandra.ring_delay_ms=2000",
     "-Dcassandra.broadcast_interval_ms=6000",
     "-Dcassandra.skip_wait_for_gossip_to_settle=0",
     # Cassandra's clock of timeouts ticks every 2 ms by default: half of what an idle node takes of a processor.
@@ -29,6 +28,11 @@ JVM_OPTIONS = (
     # passwords of a local cluster are drawn at random, so that they cannot be guessed by trying.
     "-Dcassandra.auth_bcrypt_gensalt_log2_rounds=4",
 )
+
+
+def jvm_options(ring_delay_ms: int) -> tuple[str, ...]:
+    """Return the options of Cassandra's JVM in a local cluster."""
+    return (*_JVM_OPTIONS, f"-Dcassandra.ring_delay_ms={ring_delay_ms}")
 
 
 def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]) -> dict[str, str]:
@@ -60,7 +64,9 @@ def environment(layout: ClusterLayout, bundles: Bundles, base: Mapping[str, str]
         "CASSANDRA_MEMORY_MB": str(layout.heap_mb + _BESIDE_HEAP_MB),
         "CASSANDRA_HEAP_SIZE_MB": str(layout.heap_mb),
         "CASSANDRA_HEAP_GC": "SERIAL",
-        "CASSANDRA_JVM_OPTIONS": " ".join([*JVM_OPTIONS, base.get("CASSANDRA_JVM_OPTIONS", "")]).strip(),
+        "CASSANDRA_JVM_OPTIONS": " ".join(
+            [*jvm_options(layout.ring_delay_ms), base.get("CASSANDRA_JVM_OPTIONS", "")]
+        ).strip(),
         "CASSANDRA_DISK_MB": str(_DISK_MB),
         "CASSANDRA_STORAGE_PORT": str(ports.storage),
         "CASSANDRA_SSL_STORAGE_PORT": str(ports.ssl_storage),

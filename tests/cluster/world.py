@@ -54,6 +54,8 @@ def make_layout(directory: Path, nodes: int, network: str) -> ClusterLayout:
         directory=directory,
         nodes=nodes,
         network=network,
+        # Several clusters share the processors.
+        ring_delay_ms=5000,
         zookeeper=Address("127.0.0.1", free_port()),
         master=Address("127.0.0.1", free_port()),
         api=Address("127.0.0.1", free_port()),

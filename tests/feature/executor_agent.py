@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devcluster.scheduler_process import JVM_OPTIONS
+from devcluster.scheduler_process import jvm_options
 from executor.jmx.jolokia import Jolokia
 from executor.protocol import (
     NodeLaunch,
@@ -42,7 +42,7 @@ LAUNCH = NodeLaunch(
     self_seed=True,
     heap_mb=384,
     gc="SERIAL",
-    jvm_options=JVM_OPTIONS,
+    jvm_options=jvm_options(2000),
 )
 IDS = {"framework_id": FRAMEWORK["id"], "executor_id": {"value": "e1"}}
 VOLUME: Json = {
