@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from devcluster import processes
 from devcluster.requests import get
 from tests.cluster.world import World, deployed, make_layout
 from tests.waiting import patient, wait_for
@@ -36,6 +38,17 @@ def reserved_agents(world: World) -> int:
     return sum(1 for slave in slaves if slave["reserved_resources"])
 
 
+def begin_again_when_it_hangs(world: World) -> None:
+    """Cassandra hangs while node-1 joins, and an operator begins the step again: the only way to end it."""
+    agent = world.layout.agents[1]
+    (hung,) = wait_for("its Cassandra starts", lambda: world.cassandras_on(agent), 60.0)
+    assert processes.send(hung, signal.SIGSTOP)
+    wait_for("it runs", lambda: world.read("/v1/nodes/node-1/info")["state"] == "TASK_RUNNING", 60.0)
+    launched = world.read("/v1/nodes/node-1/info")["id"]
+    assert world.put("/v1/plan/restart?phase=Deploy&step=node-1") == (200, {"message": "Received cmd: restart"})
+    wait_for("it is launched again", lambda: world.read("/v1/nodes/node-1/info")["id"] != launched, 120.0)
+
+
 def test_one_node_more_and_one_less(small: World) -> None:
     with small.cql() as session:
         session.execute(
@@ -51,6 +64,7 @@ def test_one_node_more_and_one_less(small: World) -> None:
 
     grown = replace(small, layout=replace(small.layout, nodes=2))
     grown.crash("scheduler")
+    begin_again_when_it_hangs(grown)
     grown.wait_deployed()
     assert size(grown, 1) == before, "a node gives nothing away by itself"
     status = grown.run("cleanup", {"nodes": ["*"], "key_spaces": ["grown"]})

@@ -118,9 +118,12 @@ def _step_command(state: ClusterState, command: ForceComplete | RestartStep, now
 
 
 def _restart_node(state: ClusterState, node: NodeRecord) -> ClusterState | Refusal:
-    """Let a node's step begin again, on any agent if the one on which the node was to join is away."""
+    """Let a node's step begin again, on any agent if the one on which the node was to join is away.
+
+    The task of a node that has not joined is ended: Cassandra can hang in its start.
+    """
     if not deploy.is_stranded(state, node):
-        return _store(state, node, reset_node(node))
+        return _store(state, node, deploy.give_up_join(reset_node(node)))
     out = (
         "wait for its agent, or remove it from the ring (nodetool removenode) if its machine is lost; "
         "a node that has not joined is forgotten within minutes"

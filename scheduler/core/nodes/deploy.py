@@ -13,7 +13,7 @@ from functools import lru_cache
 from scheduler.core.configuration.logins import join_block
 from scheduler.core.configuration.standing_plans import DEPLOY, RECOVERY, plan_record
 from scheduler.core.configuration.target import canary_block
-from scheduler.core.cycle.workspace import Cycle
+from scheduler.core.cycle.workspace import Cycle, end_task
 from scheduler.core.mesos.offer import Offer
 from scheduler.core.mesos.placement import PlacementError, Spread, parse_constraints
 from scheduler.core.nodes import side_by_side
@@ -43,6 +43,7 @@ from scheduler.core.state.lifecycle import (
     is_running,
     may_live,
     previous_place,
+    task_agent,
 )
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
@@ -147,6 +148,7 @@ def _note_completed(cycle: Cycle) -> None:
 
 def deploy(cycle: Cycle) -> None:
     """Launch the next node if it is its turn and an offer fits, and the one that may join beside it."""
+    _end_joins(cycle)
     node = candidate(cycle.state)
     if node is None:
         return
@@ -155,6 +157,25 @@ def deploy(cycle: Cycle) -> None:
     first = record_of(cycle.state, node.name)
     if (companion := side_by_side.companion(cycle.state, first)) is not None:
         _launch(cycle, companion, first)
+
+
+def give_up_join(node: NodeRecord) -> NodeRecord:
+    """Return the node with a task that is to be ended and launched again, if it runs and the node has not joined."""
+    started = node.task is not None and node.task.state in (TaskState.STARTING, TaskState.RUNNING)
+    if node.task is None or not started or not is_joining(node) or is_left_behind(node):
+        return node
+    return replace(node, task=replace(node.task, unwanted=True))
+
+
+def is_given_up(node: NodeRecord) -> bool:
+    """Return whether an operator gave up the join under way."""
+    return is_joining(node) and node.task is not None and node.task.unwanted
+
+
+def _end_joins(cycle: Cycle) -> None:
+    for node in by_index(filter(is_given_up, cycle.state.nodes.values())):
+        if node.task is not None and (agent := task_agent(node)) is not None:
+            end_task(cycle, node.task, agent, f"an operator began the step of {node.name} again")
 
 
 def _launch(cycle: Cycle, node: NodeRecord, beside: NodeRecord | None = None) -> None:

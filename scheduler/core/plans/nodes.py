@@ -202,6 +202,8 @@ def _joining_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reas
 def _live_status(state: ClusterState, node: NodeRecord) -> tuple[Status, Reason]:
     assert node.task is not None
     reason = assess(state, node).reason or Reason(Code.DONE, "ready")
+    if deploy.is_given_up(node) and reason.code is not Code.UNREACHABLE:
+        reason = Reason(Code.STOPPING_TASK, "its task is being ended: an operator began its step again")
     if reason.code is Code.UNREACHABLE or node.missing is not None:
         return Status.WAITING, reason
     return (Status.STARTING if node.task.state is TaskState.STAGING else Status.STARTED), reason

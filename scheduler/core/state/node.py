@@ -123,6 +123,7 @@ class TaskRecord:
     authentication: str = field(default="off", metadata=ADDED)
     authorization: str = field(default="off", metadata=ADDED)
     paired: bool = field(default=False, metadata=ADDED)  # another node may join at the same time
+    unwanted: bool = field(default=False, metadata=ADDED)  # an operator began the step again before the node joined
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from scheduler.core.events.log import journal
 from scheduler.core.fold import fold_updates
 from scheduler.core.mesos.offer import Offer, parse_offer
 from scheduler.core.mesos.updates import Disconnected, Event, OperationUpdate, Registered, TaskUpdate, parse_task_update
+from scheduler.core.nodes import deploy
 from scheduler.core.plans.build import build_plans
 from scheduler.core.plans.plan import Plan
 from scheduler.core.state.cluster import ClusterState, Stored
@@ -280,6 +281,8 @@ class Scheduler:
     def _check_kill(self, kill: Kill, node: NodeRecord | None) -> None:
         """`node` as it is stored before the kill is sent."""
         intended = node is not None and node.intent is not None and node.intent.begun_at is not None
+        # An operator began the step of a node that has not joined again.
+        intended = intended or (node is not None and node.deployed is None and deploy.is_given_up(node))
         intended = intended or self.state.uninstall is not None
         if node is not None and node.task is not None and node.task.id == kill.task_id and not intended:
             self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from scheduler.core.commands.command import ForceComplete, RefusalKind, ReplaceNode, RestartStep
 from scheduler.core.plans.plan import Status
 from scheduler.core.state.node import NodeRecord
@@ -250,6 +252,35 @@ def test_a_node_whose_agent_is_marked_as_gone_while_it_joins_is_launched_elsewhe
             *LAUNCHED_ELSEWHERE,
         ],
         World(spec(3), agents(4)),
+    )
+
+
+def launched_twice(name: str) -> Line:
+    return Expect.state("launched twice", lambda world: sum(name in item for item in world.mesos.launches) == 2)
+
+
+@pytest.mark.parametrize("name", ["node-1", "node-2"])
+def test_a_join_that_hangs_begins_again_by_an_operator(name: str) -> None:
+    """Nothing else ends it: only members can be restarted, and its executor runs."""
+    again = Send.command(RestartStep("deploy", "Deploy", name))
+    world = World(spec(3), agents(3))
+    play([Send.until_step(name, Status.STARTED), again, Send.until_complete(), launched_twice(name)], world)
+
+
+def test_a_first_start_that_hangs_is_ended_although_a_kill_is_lost() -> None:
+    play(
+        [
+            Send.until_step("node-0", Status.STARTED),
+            kills_arrive(False),
+            Send.command(RestartStep("deploy", "Deploy", "node-0")),
+            Send.time(0.1),
+            Expect.step("node-0", Status.STARTED, "STOPPING_TASK", says="an operator began its step again"),
+            Send.scheduler_restart(),
+            kills_arrive(True),
+            Send.until_complete(),
+            launched_twice("node-0"),
+        ],
+        World(spec(1), agents(1)),
     )
 
 

@@ -10,7 +10,7 @@ from scheduler.core.plans.plan import stable_id
 from scheduler.core.state.cluster import ClusterState
 from scheduler.core.state.codec import changes
 from scheduler.core.state.configuration import PlanRecord
-from scheduler.core.state.node import Failures, Reservation, TaskState
+from scheduler.core.state.node import Failures, NodeRecord, Reservation, TaskState
 from scheduler.core.state.record_kinds import Record
 from tests.unit.scheduler.core.samples import node, state, up
 
@@ -102,6 +102,23 @@ def test_a_restarted_step_never_gives_up_a_launch_under_way() -> None:
     record = node(0, TaskState.STAGING, reservation=Reservation("r", "v", seen=False))
     found = state(record)
     assert done(found, RestartStep("deploy", None, "node-0")) == (found, ())
+
+
+@pytest.mark.parametrize(
+    ("record", "unwanted"),
+    [
+        pytest.param(node(0, TaskState.RUNNING), True, id="it joins, and can hang"),
+        pytest.param(node(0, TaskState.STARTING), True, id="its executor starts Cassandra"),
+        pytest.param(node(0, TaskState.STAGING), False, id="its agent fetches"),
+        pytest.param(node(0, TaskState.UNREACHABLE), False, id="no kill reaches it"),
+        pytest.param(node(0, TaskState.KILLED), False, id="it has ended"),
+        pytest.param(up(0), False, id="a member"),
+    ],
+)
+def test_a_restarted_step_ends_a_join_under_way_alone(record: NodeRecord, unwanted: bool) -> None:
+    task = done(state(record), RestartStep("deploy", "Deploy", "node-0"))[0].nodes["node-0"].task
+    assert task is not None
+    assert task.unwanted is unwanted
 
 
 def test_reconciliation_can_be_begun_anew() -> None:
