@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 
 from devcluster import processes, scheduler_process
+from devcluster.layout import ClusterLayout
 from executor.cassandra import jvm, start_cache
 from executor.cassandra.install import jolokia_address
 from executor.jmx.jolokia import Jolokia
@@ -31,7 +32,7 @@ from tests.waiting import wait_for
 
 NODES = 3
 NETWORK = "127.0.3"
-RING_DELAY_MS = 2000
+RING_DELAY_MS = ClusterLayout.ring_delay_ms
 KEPT = ("-Dcassandra.memtable.row_overhead_size=", "-XX:SharedArchiveFile=", "-XX:DumpLoadedClassList=")
 _ARCHIVE_SECONDS = 300.0
 

@@ -105,7 +105,7 @@ class ClusterLayout:
     agent_ping_seconds: int = 15
     # How long a node that joins waits for the ring, twice. It goes on without the schema if that comes later, and
     # Cassandra 5.0.8 can deadlock then: a busy machine needs more of it.
-    ring_delay_ms: int = 2000
+    ring_delay_ms: int = 3000
     # None for plain HTTP, or for the certificate of a secure cluster.
     api_tls: ApiTls | None = None
     # TLS, credentials and authentication everywhere: devcluster/security.py makes the files.

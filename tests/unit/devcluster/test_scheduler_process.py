@@ -62,7 +62,7 @@ def test_what_the_user_sets_beside_them_is_kept(tmp_path: Path) -> None:
     read = settings(ClusterLayout(tmp_path))
     assert read.cassandra_options["num_tokens"] == 4
     assert read.cassandra_jvm_options.endswith(" -Da=b")
-    assert "-Dcassandra.ring_delay_ms=2000" in read.cassandra_jvm_options
+    assert "-Dcassandra.ring_delay_ms=3000" in read.cassandra_jvm_options
     assert read.nodes == 3
 
 
