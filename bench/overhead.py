@@ -32,7 +32,6 @@ from tests.waiting import wait_for
 
 NODES = 3
 NETWORK = "127.0.3"
-RING_DELAY_MS = ClusterLayout.ring_delay_ms
 KEPT = ("-Dcassandra.memtable.row_overhead_size=", "-XX:SharedArchiveFile=", "-XX:DumpLoadedClassList=")
 _ARCHIVE_SECONDS = 300.0
 
@@ -193,8 +192,8 @@ def main() -> None:
         directory = Path(name)
         warm_up(directory, directory / "cache")
         # That of ./dev up, as nothing else runs here.
-        layout = replace(make_layout(directory / "product", NODES, NETWORK), ring_delay_ms=RING_DELAY_MS)
-        world = make_world(layout)
+        layout = make_layout(directory / "product", NODES, NETWORK)
+        world = make_world(replace(layout, ring_delay_ms=ClusterLayout.ring_delay_ms))
         try:
             product = by_product(world)
             restart = restart_of_scheduler(world, terminate)
@@ -202,7 +201,8 @@ def main() -> None:
             nodes = observe(world)
             targets = [directory / f"script-{index}" for index in range(NODES)]
             commands = [command(copy(node, target)) for node, target in zip(nodes, targets, strict=True)]
-            slower = [without(node, (*KEPT, *scheduler_process.jvm_options(RING_DELAY_MS))) for node in nodes]
+            own = scheduler_process.jvm_options(world.layout.ring_delay_ms)
+            slower = [without(node, (*KEPT, *own)) for node in nodes]
             others = [directory / f"own-options-{index}" for index in range(NODES)]
             with_own = [command(copy(node, target)) for node, target in zip(slower, others, strict=True)]
             death = death_of_cassandra(world)  # from here on a node has the settings of a member, not of a new node

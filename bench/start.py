@@ -50,8 +50,7 @@ def _own_part(world: World) -> tuple[float, float]:
 
 
 def _turn(directory: Path) -> Turn:
-    layout = make_layout(directory / "product", 1, NETWORK)
-    world: World = make_world(layout)
+    world: World = make_world(make_layout(directory / "product", 1, NETWORK))
     try:
         product = by_product(world)
         before, executor_cpu = _own_part(world)
@@ -59,7 +58,7 @@ def _turn(directory: Path) -> Turn:
         kinds = {
             "bare": node,
             "first": without(node, KEPT),
-            "own": without(node, (*KEPT, *scheduler_process.jvm_options(layout.ring_delay_ms))),
+            "own": without(node, (*KEPT, *scheduler_process.jvm_options(world.layout.ring_delay_ms))),
         }
         targets = {name: copy(kind, directory / name) for name, kind in kinds.items()}
     finally:

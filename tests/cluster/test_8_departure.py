@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from devcluster.requests import get
 from tests.cluster.world import World
-from tests.waiting import patient, wait_for
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(400)]
 ROWS = 500
@@ -16,7 +15,7 @@ ROWS = 500
 
 def reserved(world: World, hostname: str) -> dict[str, Any]:
     """What is reserved on an agent, as the master tells."""
-    found = get(world.layout.master, "/slaves", {}, seconds=patient(15.0)).json()["slaves"]
+    found = world.master("/slaves")["slaves"]
     reservations: dict[str, Any] = next(item["reserved_resources"] for item in found if item["hostname"] == hostname)
     return reservations
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from devcluster import processes
-from devcluster.requests import get
 from tests.cluster.world import World, deployed, make_layout
-from tests.waiting import patient, wait_for
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
@@ -34,7 +33,7 @@ def size(world: World, node: int) -> int:
 
 def reserved_agents(world: World) -> int:
     """The number of agents on which anything is reserved, as the master tells."""
-    slaves = get(world.layout.master, "/slaves", {}, seconds=patient(15.0)).json()["slaves"]
+    slaves = world.master("/slaves")["slaves"]
     return sum(1 for slave in slaves if slave["reserved_resources"])
 
 

@@ -10,9 +10,8 @@ import pytest
 from cassandra import ConsistencyLevel
 from cassandra.query import SimpleStatement
 
-from devcluster.requests import get
 from tests.cluster.world import World, deployed, make_layout
-from tests.waiting import patient, wait_for
+from tests.waiting import wait_for
 
 pytestmark = [pytest.mark.cassandra, pytest.mark.timeout(600)]
 
@@ -29,7 +28,7 @@ def spacious(tmp_path: Path) -> Iterator[World]:
 
 def reserved(world: World, hostname: str) -> dict[str, object]:
     """What is reserved on an agent, as the master tells."""
-    found = get(world.layout.master, "/slaves", {}, seconds=patient(15.0)).json()["slaves"]
+    found = world.master("/slaves")["slaves"]
     reservations: dict[str, object] = next(item["reserved_resources"] for item in found if item["hostname"] == hostname)
     return reservations
 

@@ -9,8 +9,8 @@ from typing import Any
 from scheduler.core.cycle.decision import Accept, Ask, Decision, Decline, Fit, Json, Kill, Reconcile, Try, Tuning
 from scheduler.core.mesos.offer import Offer, by_agent
 from scheduler.core.state.cluster import Asked, ClusterState, Need, NeedKind
-from scheduler.core.state.lifecycle import UNSEEN
-from scheduler.core.state.node import Agent, NodeRecord, TaskRecord
+from scheduler.core.state.lifecycle import UNSEEN, task_agent
+from scheduler.core.state.node import NodeRecord
 from scheduler.core.state.reason import Code, Reason
 from scheduler.core.state.record_kinds import Record, collection_of, with_collections
 
@@ -169,8 +169,11 @@ def no_work() -> Reason:
     return Reason(Code.NO_WORK, "nothing is to be launched")
 
 
-def end_task(cycle: Cycle, task: TaskRecord, agent: Agent, reason: str) -> None:
-    """Kill a task, again every 30 s until it has ended; an unreachable one once Mesos reports it again."""
+def end_task(cycle: Cycle, node: NodeRecord, reason: str) -> None:
+    """Kill a node's task, again every 30 s until it has ended; an unreachable one once Mesos reports it again."""
+    task, agent = node.task, task_agent(node)
+    if task is None or agent is None:
+        return
     told = cycle.state.memory.told
     if cycle.now - told.get(task.id, float("-inf")) < KILL_AGAIN_SECONDS or task.state in UNSEEN:
         return

@@ -43,7 +43,6 @@ from scheduler.core.state.lifecycle import (
     is_running,
     may_live,
     previous_place,
-    task_agent,
 )
 from scheduler.core.state.node import Abandoned, Agent, Failures, NodeRecord, TaskState
 from scheduler.core.state.reason import Code, Reason
@@ -62,6 +61,8 @@ STABLE_SECONDS = 60.0
 NO_OFFER = "waits for an offer"
 
 _NO_FAILURES = Failures()
+# States of a task whose executor runs: before, there is no Cassandra that could hang.
+_STARTED = frozenset({TaskState.STARTING, TaskState.RUNNING})
 # States of a task whose agent is away.
 _AWAY = UNSEEN | {TaskState.GONE_BY_OPERATOR}
 
@@ -161,10 +162,10 @@ def deploy(cycle: Cycle) -> None:
 
 def give_up_join(node: NodeRecord) -> NodeRecord:
     """Return the node with a task that is to be ended and launched again, if it runs and the node has not joined."""
-    started = node.task is not None and node.task.state in (TaskState.STARTING, TaskState.RUNNING)
-    if node.task is None or not started or not is_joining(node) or is_left_behind(node):
+    task = node.task
+    if task is None or task.state not in _STARTED or not is_joining(node) or is_left_behind(node):
         return node
-    return replace(node, task=replace(node.task, unwanted=True))
+    return replace(node, task=replace(task, unwanted=True))
 
 
 def is_given_up(node: NodeRecord) -> bool:
@@ -174,8 +175,7 @@ def is_given_up(node: NodeRecord) -> bool:
 
 def _end_joins(cycle: Cycle) -> None:
     for node in by_index(filter(is_given_up, cycle.state.nodes.values())):
-        if node.task is not None and (agent := task_agent(node)) is not None:
-            end_task(cycle, node.task, agent, f"an operator began the step of {node.name} again")
+        end_task(cycle, node, f"an operator began the step of {node.name} again")
 
 
 def _launch(cycle: Cycle, node: NodeRecord, beside: NodeRecord | None = None) -> None:

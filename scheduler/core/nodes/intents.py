@@ -169,7 +169,6 @@ def _replace(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
 
 
 def _end_task(cycle: Cycle, node: NodeRecord, intent: Intent) -> None:
-    agent = task_agent(node)
     assert node.task is not None
-    assert agent is not None
-    end_task(cycle, node.task, agent, intent_name(node))
+    assert task_agent(node) is not None
+    end_task(cycle, node, intent_name(node))

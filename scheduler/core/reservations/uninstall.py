@@ -14,7 +14,7 @@ from scheduler.core.nodes.replacement import abandoned_on
 from scheduler.core.reservations.garbage import is_ours
 from scheduler.core.reservations.release import known_reservations
 from scheduler.core.state.cluster import ClusterState, Need, NeedKind
-from scheduler.core.state.lifecycle import LIVE, by_index, may_live, previous_place, task_agent
+from scheduler.core.state.lifecycle import LIVE, by_index, may_live, previous_place
 from scheduler.core.state.node import NodeRecord, TaskState
 
 # The time without any offer of this cluster, while offers are revived, before the teardown.
@@ -25,9 +25,7 @@ def give_up_nodes(cycle: Cycle) -> None:
     """End every task, and empty the records of nodes whose task has ended."""
     for node in by_index(cycle.state.nodes.values()):
         if may_live(node):
-            agent = task_agent(node)
-            if node.task is not None and agent is not None:
-                end_task(cycle, node.task, agent, "the service is removed")
+            end_task(cycle, node, "the service is removed")
         elif (empty := clear_node(node)) != node:
             cycle.put(empty)
 

@@ -282,7 +282,7 @@ class Scheduler:
         """`node` as it is stored before the kill is sent."""
         intended = node is not None and node.intent is not None and node.intent.begun_at is not None
         # An operator began the step of a node that has not joined again.
-        intended = intended or (node is not None and node.deployed is None and deploy.is_given_up(node))
+        intended = intended or (node is not None and deploy.is_given_up(node))
         intended = intended or self.state.uninstall is not None
         if node is not None and node.task is not None and node.task.id == kill.task_id and not intended:
             self.violations.append(f"{kill.task_id} is killed, though it is the newest of its node")
